@@ -1,1 +1,145 @@
 package shards
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Spec says where a shard is: a row of the directory.
+type Spec struct {
+	ID     string
+	Engine string // "sqlite"
+	// DSN is a file's path for SQLite.
+	DSN    string
+	Region string
+}
+
+// Options are what all shards of a process share.
+type Options struct {
+	Keys *Keyring
+	Log  *slog.Logger
+	// Now is the clock; time.Now where nil.
+	Now func() time.Time
+	// Trace, where set, is called before every statement on tenant data.
+	Trace func(Statement)
+	// Create makes shards that do not exist, and migrates.
+	Create bool
+}
+
+// Shard is one open database that holds many accounts. It is safe for
+// concurrent use.
+type Shard struct {
+	Spec   Spec
+	opts   Options
+	engine *sqlite
+	tables map[string]*Table
+	writes *committer
+}
+
+// Open opens a shard. One that does not exist is made if opts.Create is set;
+// one whose schema is older than this program is refused unless opts.Create
+// is set, which migrates it.
+func Open(ctx context.Context, spec Spec, opts Options) (*Shard, error) {
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	if spec.Engine != "sqlite" {
+		return nil, fmt.Errorf("shard %s: no engine %q in this build", spec.ID, spec.Engine)
+	}
+	engine, err := openSQLite(ctx, spec.DSN, opts.Create, opts.Trace)
+	if err != nil {
+		return nil, fmt.Errorf("open shard %s: %w", spec.ID, err)
+	}
+	s := &Shard{Spec: spec, opts: opts, engine: engine}
+	if opts.Create {
+		_, err = s.Migrate(ctx)
+	} else {
+		err = s.checkSchema(ctx)
+	}
+	if err == nil {
+		s.tables, err = readTables(ctx, engine.writer)
+	}
+	if err == nil {
+		s.writes, err = startCommitter(s)
+	}
+	if err != nil {
+		engine.close()
+		return nil, fmt.Errorf("open shard %s: %w", spec.ID, err)
+	}
+	return s, nil
+}
+
+// Close finishes the writes that wait and closes the shard.
+func (s *Shard) Close() error {
+	s.writes.stop()
+	return s.engine.close()
+}
+
+func (s *Shard) table(name string) *Table {
+	t, ok := s.tables[name]
+	if !ok {
+		panic("shards: no table " + name)
+	}
+	return t
+}
+
+// Pool holds the open shards of a process. It is safe for concurrent use.
+type Pool struct {
+	opts   Options
+	mu     sync.Mutex
+	shards map[string]*opening
+}
+
+type opening struct {
+	once  sync.Once
+	shard *Shard
+	err   error
+}
+
+// NewPool returns a pool that opens shards with opts.
+func NewPool(opts Options) *Pool {
+	return &Pool{opts: opts, shards: map[string]*opening{}}
+}
+
+// Shard returns the shard of that id, and opens it first where it is not open.
+// An error is not remembered: the next call tries again.
+func (p *Pool) Shard(ctx context.Context, spec Spec) (*Shard, error) {
+	p.mu.Lock()
+	o, ok := p.shards[spec.ID]
+	if !ok {
+		o = &opening{}
+		p.shards[spec.ID] = o
+	}
+	p.mu.Unlock()
+	// Outside the lock, so that a slow shard holds up nobody else's.
+	o.once.Do(func() { o.shard, o.err = Open(context.WithoutCancel(ctx), spec, p.opts) })
+	if o.err != nil {
+		p.mu.Lock()
+		if p.shards[spec.ID] == o {
+			delete(p.shards, spec.ID)
+		}
+		p.mu.Unlock()
+	}
+	return o.shard, o.err
+}
+
+// Close closes all shards.
+func (p *Pool) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var errs []error
+	for id, o := range p.shards {
+		if o.shard != nil {
+			errs = append(errs, o.shard.Close())
+		}
+		delete(p.shards, id)
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,162 @@
+package shards
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+)
+
+// Position is a point in one account's history. Positions of one account are
+// ordered by Epoch, then Seq.
+type Position struct {
+	// Epoch counts the places where the account's history has lived.
+	Epoch int64
+	// Seq is the number of the last write that the position covers; 0 is the
+	// beginning of the history.
+	Seq int64
+}
+
+// Before reports whether p is an earlier position than q.
+func (p Position) Before(q Position) bool {
+	return p.Epoch < q.Epoch || p.Epoch == q.Epoch && p.Seq < q.Seq
+}
+
+const (
+	bookmarkVersion = 1
+	macSize         = 8
+	minSecret       = 32
+	maxToken        = 4096 // bytes; a longer bookmark or cursor is not ours
+)
+
+// Keyring signs the tokens that callers keep, bookmarks and cursors, and
+// checks them when they come back. It is safe for concurrent use.
+type Keyring struct{ secrets [][]byte }
+
+// NewKeyring returns a keyring that signs with the first secret and accepts
+// all of them, so that a secret can be rotated. Each has at least 32 bytes.
+func NewKeyring(secrets ...[]byte) (*Keyring, error) {
+	if len(secrets) == 0 {
+		return nil, errors.New("a keyring needs a secret")
+	}
+	for _, s := range secrets {
+		if len(s) < minSecret {
+			return nil, errors.New("a secret needs at least 32 bytes")
+		}
+	}
+	return &Keyring{secrets}, nil
+}
+
+// seal returns payload behind its MAC as URL-safe base64. The MAC covers scope
+// too, which the token does not contain: it opens only for the same scope.
+func (k *Keyring) seal(payload []byte, scope ...string) string {
+	token := append(mac(k.secrets[0], payload, scope), payload...)
+	return base64.RawURLEncoding.EncodeToString(token)
+}
+
+// open returns the payload of a token that was sealed for scope.
+func (k *Keyring) open(token string, scope ...string) ([]byte, bool) {
+	if len(token) > maxToken {
+		return nil, false
+	}
+	// Strict: one token has one spelling, else a "different" bookmark would verify.
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
+	if err != nil || len(raw) < macSize {
+		return nil, false
+	}
+	for _, secret := range k.secrets {
+		if hmac.Equal(mac(secret, raw[macSize:], scope), raw[:macSize]) {
+			return raw[macSize:], true
+		}
+	}
+	return nil, false
+}
+
+func mac(secret, payload []byte, scope []string) []byte {
+	h := hmac.New(sha256.New, secret)
+	var n [4]byte
+	for _, s := range scope { // each with its length, so that no two scopes read alike
+		binary.BigEndian.PutUint32(n[:], uint32(len(s)))
+		h.Write(n[:])
+		h.Write([]byte(s))
+	}
+	h.Write(payload)
+	return h.Sum(make([]byte, 0, sha256.Size))[:macSize:macSize]
+}
+
+// Bookmark prints a position of account.
+func (k *Keyring) Bookmark(account string, p Position) string {
+	payload := make([]byte, 0, 1+2*binary.MaxVarintLen64)
+	payload = append(payload, bookmarkVersion)
+	payload = binary.AppendUvarint(payload, uint64(p.Epoch))
+	payload = binary.AppendUvarint(payload, uint64(p.Seq))
+	return k.seal(payload, "bookmark", account)
+}
+
+var errBookmark = &Error{Code: BookmarkInvalid, Message: "the bookmark is not one of this account"}
+
+// ParseBookmark reads what Bookmark printed for the same account. Anything
+// else, another account's bookmark too, is BOOKMARK_INVALID.
+func (k *Keyring) ParseBookmark(account, text string) (Position, error) {
+	payload, ok := k.open(text, "bookmark", account)
+	if !ok || len(payload) == 0 || payload[0] != bookmarkVersion {
+		return Position{}, errBookmark
+	}
+	payload = payload[1:]
+	epoch, n := binary.Uvarint(payload)
+	if n <= 0 {
+		return Position{}, errBookmark
+	}
+	seq, m := binary.Uvarint(payload[n:])
+	if m <= 0 || n+m != len(payload) {
+		return Position{}, errBookmark
+	}
+	return Position{Epoch: int64(epoch), Seq: int64(seq)}, nil
+}
+
+// Mark is a row's place in an ordered list: the value it is ordered by and its
+// id. A page goes on behind a Mark.
+type Mark struct {
+	Value any // string, int64 or nil
+	ID    string
+}
+
+// Cursor prints a mark of a list of account. list names the field and the order.
+func (k *Keyring) Cursor(account, list string, m Mark) string {
+	payload, err := json.Marshal([]any{m.Value, m.ID})
+	if err != nil {
+		panic("shards: a mark that is not JSON: " + err.Error())
+	}
+	return k.seal(payload, "cursor", account, list)
+}
+
+var errCursor = &Error{Code: BadRequest, Message: "the cursor is not one of this list in this order"}
+
+// ParseCursor reads what Cursor printed for the same account and list;
+// anything else is BAD_REQUEST.
+func (k *Keyring) ParseCursor(account, list, text string) (Mark, error) {
+	payload, ok := k.open(text, "cursor", account, list)
+	if !ok {
+		return Mark{}, errCursor
+	}
+	var value json.RawMessage
+	var id string
+	if err := json.Unmarshal(payload, &[]any{&value, &id}); err != nil {
+		return Mark{}, errCursor
+	}
+	m := Mark{ID: id}
+	var number int64
+	var text2 string
+	switch {
+	case string(value) == "null":
+	case json.Unmarshal(value, &number) == nil:
+		m.Value = number
+	case json.Unmarshal(value, &text2) == nil:
+		m.Value = text2
+	default:
+		return Mark{}, errCursor
+	}
+	return m, nil
+}

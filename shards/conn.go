@@ -1,0 +1,132 @@
+package shards
+
+import (
+	"context"
+	"database/sql"
+)
+
+// conn is one pinned connection with its prepared statements. It is used by
+// one goroutine at a time.
+type conn struct {
+	sql   *sql.Conn
+	stmts map[string]*sql.Stmt
+	// texts in the order of their preparation; the oldest makes room.
+	texts []string
+	trace func(Statement)
+	inTx  bool
+}
+
+// Statement is one statement as it was run, for tests that count and explain.
+type Statement struct {
+	SQL  string
+	Args []any
+}
+
+// maxStatements bounds the prepared statements of a connection. A schema of
+// ten entities has about a hundred shapes that are used every day.
+const maxStatements = 200
+
+func (c *conn) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
+	if s, ok := c.stmts[text]; ok {
+		return s, nil
+	}
+	// Not the caller's context: its end must not spoil a statement that others will use.
+	s, err := c.sql.PrepareContext(context.WithoutCancel(ctx), text)
+	if err != nil {
+		return nil, err
+	}
+	if len(c.texts) >= maxStatements {
+		c.stmts[c.texts[0]].Close()
+		delete(c.stmts, c.texts[0])
+		c.texts = c.texts[1:]
+	}
+	c.stmts[text] = s
+	c.texts = append(c.texts, text)
+	return s, nil
+}
+
+func (c *conn) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	s, err := c.prepare(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	if c.trace != nil {
+		c.trace(Statement{text, args})
+	}
+	return s.QueryContext(ctx, args...)
+}
+
+// one runs a query and scans its first row; sql.ErrNoRows where there is none.
+func (c *conn) one(ctx context.Context, text string, args []any, into ...any) error {
+	rows, err := c.query(ctx, text, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	if !rows.Next() {
+		if err := rows.Err(); err != nil {
+			return err
+		}
+		return sql.ErrNoRows
+	}
+	if err := rows.Scan(into...); err != nil {
+		return err
+	}
+	return rows.Close()
+}
+
+// exec runs a statement and returns how many rows it changed.
+func (c *conn) exec(ctx context.Context, text string, args ...any) (int64, error) {
+	s, err := c.prepare(ctx, text)
+	if err != nil {
+		return 0, err
+	}
+	if c.trace != nil {
+		c.trace(Statement{text, args})
+	}
+	r, err := s.ExecContext(ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
+// control runs a statement that names no data.
+func (c *conn) control(ctx context.Context, text string) error {
+	s, err := c.prepare(ctx, text)
+	if err != nil {
+		return err
+	}
+	_, err = s.ExecContext(ctx)
+	return err
+}
+
+func (c *conn) begin(ctx context.Context, text string) error {
+	err := c.control(ctx, text)
+	c.inTx = err == nil
+	return err
+}
+
+// commit ends the transaction; if it fails the transaction is still open.
+func (c *conn) commit(ctx context.Context) error {
+	err := c.control(ctx, "COMMIT")
+	c.inTx = err != nil
+	return err
+}
+
+// rollback ends a transaction if one is open. Nothing may stop it: an open
+// transaction would hold its snapshot, and with it the WAL, for good.
+func (c *conn) rollback() error {
+	if !c.inTx {
+		return nil
+	}
+	c.inTx = false
+	return c.control(context.Background(), "ROLLBACK")
+}
+
+func (c *conn) close() error {
+	for _, s := range c.stmts {
+		s.Close()
+	}
+	return c.sql.Close()
+}

@@ -1,0 +1,74 @@
+package shards
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+type constraint int
+
+const (
+	constraintNone constraint = iota
+	constraintKey
+	constraintUnique
+	constraintForeign
+)
+
+// constraintOf says which kind of constraint err reports as broken.
+func constraintOf(err error) constraint {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return constraintNone
+	}
+	switch e.Code() {
+	case sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
+		return constraintKey
+	case sqlite3.SQLITE_CONSTRAINT_UNIQUE:
+		return constraintUnique
+	case sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
+		return constraintForeign
+	}
+	return constraintNone
+}
+
+// uniqueColumn reads the last column from "UNIQUE constraint failed: users.account_id, users.email_fold (2067)".
+// The driver has no other place for it.
+func uniqueColumn(err error) string {
+	text := err.Error()
+	text = text[strings.LastIndexByte(text, '.')+1:]
+	text, _, _ = strings.Cut(text, " ")
+	return text
+}
+
+// folded returns the values of the table's fold columns for a body.
+func (t *Table) folded(body []byte) []any {
+	if len(t.folds) == 0 {
+		return nil
+	}
+	var fields object
+	if err := json.Unmarshal(body, &fields); err != nil {
+		return make([]any, len(t.folds))
+	}
+	out := make([]any, len(t.folds))
+	for i, f := range t.folds {
+		var s *string
+		if raw, ok := fields[f.field]; ok && json.Unmarshal(raw, &s) == nil && s != nil {
+			out[i] = Fold(*s)
+		}
+	}
+	return out
+}
+
+// bodyText returns a text field of a body.
+func bodyText(body []byte, field string) (string, bool) {
+	var fields object
+	var s *string
+	if json.Unmarshal(body, &fields) != nil || json.Unmarshal(fields[field], &s) != nil || s == nil {
+		return "", false
+	}
+	return *s, true
+}

@@ -1,0 +1,79 @@
+package shards
+
+import "slices"
+
+// indexedBy names the index for a page. SQLite takes a generated column for
+// one that needs the whole row, and so often prefers to search the primary key
+// of an account to end; and statistics of one account mislead for the next. We
+// know what was asked and which indexes there are, so we decide.
+func (p *Page) indexedBy() string {
+	best, score := "", 0
+	for _, ix := range p.Table.indexes {
+		if s := p.score(ix); s > score {
+			best, score = ix.name, s
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return " INDEXED BY " + best
+}
+
+// score rates an index by its first column behind account_id: the fewer rows
+// it leaves, the better; one that also has the order spares the sort.
+func (p *Page) score(ix index) int {
+	if len(ix.columns) == 0 || p.Through != nil {
+		return 0
+	}
+	first := ix.columns[0]
+	ordered := first == p.Order.Column || len(ix.columns) > 1 && ix.columns[1] == p.Order.Column
+	rare := ix.unique && len(ix.columns) == 1 || p.Table.isFold(first)
+	ref := slices.ContainsFunc(p.Table.refs, func(r reference) bool { return r.column == first })
+	score := 0
+	switch {
+	case first == p.By:
+		score = 90
+	case p.tests(first, Equal):
+		score = 40
+		if ref {
+			score = 80
+		}
+		if rare {
+			score = 100
+		}
+		if ordered && !ref && !rare {
+			score = 60
+		}
+	case p.tests(first, In):
+		score = 30
+		if ref {
+			score = 70
+		}
+		if rare {
+			score = 95
+		}
+	case p.tests(first, StartsWith):
+		score = 75
+	case p.tests(first, Greater, GreaterOrEqual, Less, LessOrEqual) && ordered:
+		score = 55
+	case first == p.Order.Column:
+		score = 50
+	case p.tests(first, IsNull, Greater, GreaterOrEqual, Less, LessOrEqual):
+		score = 20
+	}
+	if score > 0 && ordered {
+		score += 5
+	}
+	return score
+}
+
+// tests reports whether the page has a condition of one of these kinds that
+// the index column can serve.
+func (p *Page) tests(column string, ops ...Op) bool {
+	for _, c := range p.Where {
+		if (c.Column == column || c.Column+"_fold" == column) && slices.Contains(ops, c.Op) {
+			return true
+		}
+	}
+	return false
+}

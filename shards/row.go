@@ -1,0 +1,84 @@
+package shards
+
+import (
+	"encoding/json"
+	"strconv"
+)
+
+// Row is one record as it is stored.
+type Row struct {
+	Table     *Table
+	ID        string
+	Version   int64
+	CreatedAt string // RFC 3339 in UTC with milliseconds, as is UpdatedAt
+	UpdatedAt string
+	Body      []byte // a JSON object without the other fields of Row
+}
+
+// JSON returns the whole record as one JSON object. The system's fields stand
+// last, where they win over whatever a body might contain.
+func (r *Row) JSON() []byte {
+	b := make([]byte, 0, len(r.Body)+len(r.ID)+128)
+	b = append(b, r.Body[:len(r.Body)-1]...)
+	if len(b) > 1 {
+		b = append(b, ',')
+	}
+	b = append(b, `"id":`...)
+	b = appendString(b, r.ID)
+	b = append(b, `,"version":`...)
+	b = strconv.AppendInt(b, r.Version, 10)
+	b = append(b, `,"createdAt":`...)
+	b = appendString(b, r.CreatedAt)
+	b = append(b, `,"updatedAt":`...)
+	b = appendString(b, r.UpdatedAt)
+	return append(b, '}')
+}
+
+func appendString(b []byte, s string) []byte {
+	text, err := json.Marshal(s)
+	if err != nil {
+		panic("shards: a string that is not JSON: " + err.Error())
+	}
+	return append(b, text...)
+}
+
+// Decode fills into, a pointer to the record's generated struct.
+func (r *Row) Decode(into any) error { return json.Unmarshal(r.JSON(), into) }
+
+// Mark returns the row's place in a list ordered by o.
+func (r *Row) Mark(o Order) Mark {
+	switch o.Column {
+	case "created_at":
+		return Mark{r.CreatedAt, r.ID}
+	case "updated_at":
+		return Mark{r.UpdatedAt, r.ID}
+	}
+	var body object
+	if err := json.Unmarshal(r.Body, &body); err != nil {
+		return Mark{nil, r.ID}
+	}
+	raw := body[fieldOf(o.Column)]
+	var number int64
+	var text string
+	switch {
+	case len(raw) == 0 || isNull(raw):
+		return Mark{nil, r.ID}
+	case json.Unmarshal(raw, &number) == nil:
+		return Mark{number, r.ID}
+	case json.Unmarshal(raw, &text) != nil:
+		return Mark{nil, r.ID}
+	}
+	if r.Table.isFold(o.Column) {
+		text = Fold(text)
+	}
+	return Mark{text, r.ID}
+}
+
+func (t *Table) isFold(column string) bool {
+	for _, f := range t.folds {
+		if f.column == column {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,173 @@
+package shards
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Condition is one test of a column; all conditions of a Page must hold.
+type Condition struct {
+	Column string
+	Op     Op
+	// Value is a string, int64 or bool; a []any of strings for In.
+	Value any
+}
+
+// Op is the comparison of a Condition. Its values are the fields of the
+// schema's filter inputs.
+type Op string
+
+const (
+	Equal          Op = "eq"
+	In             Op = "in"
+	IsNull         Op = "isNull"
+	StartsWith     Op = "startsWith" // without regard to case
+	Greater        Op = "gt"
+	GreaterOrEqual Op = "gte"
+	Less           Op = "lt"
+	LessOrEqual    Op = "lte"
+)
+
+// MaxIn is how many values one `in` filter takes.
+const MaxIn = 250
+
+// TimeFormat is how times are stored and printed: RFC 3339, UTC, milliseconds.
+// Texts of this form sort as the times do, until the year 10000.
+const TimeFormat = "2006-01-02T15:04:05.000Z"
+
+// Filter turns a filter input as the client sent it, {field: {op: value}},
+// into conditions. A field without a column is a mistake in the schema and an
+// INTERNAL error; a value that can't be compared is BAD_REQUEST.
+func (t *Table) Filter(where map[string]any) ([]Condition, error) {
+	var out []Condition
+	for _, field := range slices.Sorted(maps.Keys(where)) { // sorted: one text for one filter
+		if where[field] == nil {
+			continue
+		}
+		column := Column(field)
+		if _, ok := t.columns[column]; !ok {
+			return nil, fmt.Errorf("table %s has no column %s to filter by", t.Name, column)
+		}
+		ops, ok := where[field].(map[string]any)
+		if !ok {
+			return nil, badFilter(field, "is not an object")
+		}
+		for _, op := range slices.Sorted(maps.Keys(ops)) {
+			c := Condition{Column: column, Op: Op(op)}
+			var err error
+			if c.Value, err = operand(c.Op, ops[op]); err != nil {
+				return nil, badFilter(field+"."+op, err.Error())
+			}
+			out = append(out, c)
+		}
+	}
+	return out, nil
+}
+
+func badFilter(path, message string) error {
+	return &Error{Code: BadRequest, Message: "where." + path + " " + message}
+}
+
+func operand(op Op, v any) (any, error) {
+	switch op {
+	case In:
+		list, ok := v.([]any)
+		if !ok {
+			return nil, fmt.Errorf("is not a list")
+		}
+		if len(list) > MaxIn {
+			return nil, fmt.Errorf("has more than %d values", MaxIn)
+		}
+		out := make([]any, 0, len(list))
+		for _, e := range list {
+			s, err := scalar(e)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, s)
+		}
+		return out, nil
+	case Greater, GreaterOrEqual, Less, LessOrEqual:
+		s, err := scalar(v)
+		if text, ok := s.(string); ok {
+			// Stored times are UTC in milliseconds; the caller's may be in any zone.
+			if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
+				return at.UTC().Format(TimeFormat), nil
+			}
+		}
+		return s, err
+	}
+	return scalar(v)
+}
+
+func scalar(v any) (any, error) {
+	switch v := v.(type) {
+	case string, bool, int64:
+		return v, nil
+	case int:
+		return int64(v), nil
+	case json.Number:
+		n, err := v.Int64()
+		if err != nil {
+			return nil, fmt.Errorf("is not a whole number")
+		}
+		return n, nil
+	case nil:
+		// Left out by mistake, it would select everything.
+		return nil, fmt.Errorf("is null; use isNull to ask for what is not set")
+	}
+	return nil, fmt.Errorf("can't be compared")
+}
+
+// render appends the condition on alias to b.
+func (t *Table) condition(b *builder, alias string, c Condition) {
+	column := alias + "." + c.Column
+	folded := t.isFold(c.Column + "_fold")
+	switch c.Op {
+	case Equal:
+		if s, ok := c.Value.(string); ok && folded {
+			// The folded column has the index; the exact one decides.
+			b.and(column + "_fold = " + b.arg(Fold(s)))
+		}
+		b.and(column + " = " + b.arg(c.Value))
+	case In:
+		list := c.Value.([]any)
+		if folded {
+			f := make([]any, len(list))
+			for i, v := range list {
+				s, _ := v.(string)
+				f[i] = Fold(s)
+			}
+			b.and(column + "_fold IN (SELECT value FROM json_each(" + b.list(f) + "))")
+		}
+		b.and(column + " IN (SELECT value FROM json_each(" + b.list(list) + "))")
+	case IsNull:
+		if folded {
+			column += "_fold"
+		}
+		if c.Value == true {
+			b.and(column + " IS NULL")
+		} else {
+			b.and(column + " IS NOT NULL")
+		}
+	case StartsWith:
+		s, _ := c.Value.(string)
+		from := Fold(s)
+		b.and(column + "_fold >= " + b.arg(from))
+		// The last code point: nothing that begins with the prefix sorts behind it.
+		b.and(column + "_fold < " + b.arg(from+"\U0010FFFF"))
+	case Greater:
+		b.and(column + " > " + b.arg(c.Value))
+	case GreaterOrEqual:
+		b.and(column + " >= " + b.arg(c.Value))
+	case Less:
+		b.and(column + " < " + b.arg(c.Value))
+	case LessOrEqual:
+		b.and(column + " <= " + b.arg(c.Value))
+	default:
+		panic("shards: no such comparison: " + string(c.Op))
+	}
+}
