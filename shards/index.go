@@ -69,7 +69,7 @@ func (p *Page) score(ix index) int {
 
 // tests reports whether the page has a condition of one of these kinds that
 // the index column can serve.
-func (p *Page) tests(column string, ops ...Op) bool {
+func (p *Page) tests(column string, ops ...Comparison) bool {
 	for _, c := range p.Where {
 		if (c.Column == column || c.Column+"_fold" == column) && slices.Contains(ops, c.Op) {
 			return true

@@ -35,7 +35,7 @@ type Options struct {
 type Shard struct {
 	Spec   Spec
 	opts   Options
-	engine *sqlite
+	engine *sqliteEngine
 	tables map[string]*Table
 	writes *committer
 }

@@ -14,8 +14,8 @@ import (
 	_ "modernc.org/sqlite" // registers the driver
 )
 
-// sqlite is the engine of one shard file: one writer, many readers, WAL.
-type sqlite struct {
+// sqliteEngine is the engine of one shard file: one writer, many readers, WAL.
+type sqliteEngine struct {
 	path   string
 	writer *sql.DB
 	reads  *sql.DB
@@ -41,7 +41,7 @@ var readerPragmas = []string{
 }
 
 // openSQLite opens the file at path, which it makes if create is set.
-func openSQLite(ctx context.Context, path string, create bool, trace func(Statement)) (*sqlite, error) {
+func openSQLite(ctx context.Context, path string, create bool, trace func(Statement)) (*sqliteEngine, error) {
 	if _, err := os.Stat(path); err != nil {
 		if !create {
 			return nil, err
@@ -50,7 +50,7 @@ func openSQLite(ctx context.Context, path string, create bool, trace func(Statem
 			return nil, err
 		}
 	}
-	e := &sqlite{path: path, max: max(4, runtime.GOMAXPROCS(0)), trace: trace}
+	e := &sqliteEngine{path: path, max: max(4, runtime.GOMAXPROCS(0)), trace: trace}
 	e.free = make(chan *conn, e.max)
 	var err error
 	if e.writer, err = sql.Open("sqlite", sqliteDSN(path, "rwc", writerPragmas)); err != nil {
@@ -77,7 +77,7 @@ func sqliteDSN(path, mode string, pragmas []string) string {
 
 // acquire returns a reader's connection; release gives it back. It waits for
 // one while all are in use.
-func (e *sqlite) acquire(ctx context.Context) (*conn, error) {
+func (e *sqliteEngine) acquire(ctx context.Context) (*conn, error) {
 	select {
 	case c := <-e.free:
 		return c, nil
@@ -107,7 +107,7 @@ func (e *sqlite) acquire(ctx context.Context) (*conn, error) {
 	return c, nil
 }
 
-func (e *sqlite) release(c *conn) {
+func (e *sqliteEngine) release(c *conn) {
 	if c.rollback() != nil {
 		c.close()
 		e.mu.Lock()
@@ -127,7 +127,7 @@ func pin(ctx context.Context, db *sql.DB, trace func(Statement)) (*conn, error) 
 }
 
 // close waits for the readers that are in use, then closes the file.
-func (e *sqlite) close() error {
+func (e *sqliteEngine) close() error {
 	e.mu.Lock()
 	open := e.open
 	e.mu.Unlock()

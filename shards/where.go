@@ -11,24 +11,24 @@ import (
 // Condition is one test of a column; all conditions of a Page must hold.
 type Condition struct {
 	Column string
-	Op     Op
+	Op     Comparison
 	// Value is a string, int64 or bool; a []any of strings for In.
 	Value any
 }
 
-// Op is the comparison of a Condition. Its values are the fields of the
+// Comparison is the test of a Condition. Its values are the fields of the
 // schema's filter inputs.
-type Op string
+type Comparison string
 
 const (
-	Equal          Op = "eq"
-	In             Op = "in"
-	IsNull         Op = "isNull"
-	StartsWith     Op = "startsWith" // without regard to case
-	Greater        Op = "gt"
-	GreaterOrEqual Op = "gte"
-	Less           Op = "lt"
-	LessOrEqual    Op = "lte"
+	Equal          Comparison = "eq"
+	In             Comparison = "in"
+	IsNull         Comparison = "isNull"
+	StartsWith     Comparison = "startsWith" // without regard to case
+	Greater        Comparison = "gt"
+	GreaterOrEqual Comparison = "gte"
+	Less           Comparison = "lt"
+	LessOrEqual    Comparison = "lte"
 )
 
 // MaxIn is how many values one `in` filter takes.
@@ -56,7 +56,7 @@ func (t *Table) Filter(where map[string]any) ([]Condition, error) {
 			return nil, badFilter(field, "is not an object")
 		}
 		for _, op := range slices.Sorted(maps.Keys(ops)) {
-			c := Condition{Column: column, Op: Op(op)}
+			c := Condition{Column: column, Op: Comparison(op)}
 			var err error
 			if c.Value, err = operand(c.Op, ops[op]); err != nil {
 				return nil, badFilter(field+"."+op, err.Error())
@@ -71,7 +71,7 @@ func badFilter(path, message string) error {
 	return &Error{Code: BadRequest, Message: "where." + path + " " + message}
 }
 
-func operand(op Op, v any) (any, error) {
+func operand(op Comparison, v any) (any, error) {
 	switch op {
 	case In:
 		list, ok := v.([]any)
