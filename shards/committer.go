@@ -29,6 +29,8 @@ const (
 type pending struct {
 	account string
 	write   *Write
+	// task, where set, is what to do instead of a write, for operators.
+	task func(ctx context.Context, c *conn) error
 	// state is set once, by the committer or by a caller that gives up.
 	state atomic.Int32
 	out   Committed
@@ -64,7 +66,17 @@ var errClosed = &Error{Code: Unavailable, Message: "the gateway is stopping", Re
 // first, the write is taken back, unless it is being committed already: then
 // its outcome is waited for, since "perhaps" is no answer.
 func (w *committer) commit(ctx context.Context, account string, write *Write) (Committed, error) {
-	p := &pending{account: account, write: write, done: make(chan struct{})}
+	return w.submit(ctx, &pending{account: account, write: write})
+}
+
+// do runs a task in a transaction of the writer, in turn with the writes.
+func (w *committer) do(ctx context.Context, task func(ctx context.Context, c *conn) error) error {
+	_, err := w.submit(ctx, &pending{task: task})
+	return err
+}
+
+func (w *committer) submit(ctx context.Context, p *pending) (Committed, error) {
+	p.done = make(chan struct{})
 	select {
 	case w.queue <- p:
 	case <-w.quit:
@@ -154,7 +166,11 @@ func (w *committer) transact(group []*pending) (err error) {
 		if err := w.conn.control(ctx, "SAVEPOINT one"); err != nil {
 			return err
 		}
-		p.out, p.err = w.apply(ctx, heads, p.account, p.write)
+		if p.task != nil {
+			p.err = p.task(ctx, w.conn)
+		} else {
+			p.out, p.err = w.apply(ctx, heads, p.account, p.write)
+		}
 		if p.err != nil {
 			if err := w.conn.control(ctx, "ROLLBACK TO one"); err != nil {
 				return err

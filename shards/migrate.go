@@ -58,7 +58,8 @@ func (s *Shard) checkSchema(ctx context.Context) error {
 
 // AddAccount begins an account's history on this shard. Doing so again changes nothing.
 func (s *Shard) AddAccount(ctx context.Context, account string) error {
-	_, err := bun.NewDB(s.engine.writer, sqlitedialect.New()).DB.ExecContext(ctx,
-		"INSERT INTO head (account_id, seq, epoch, state, trimmed) VALUES (?1, 0, 1, 'active', 0) ON CONFLICT DO NOTHING", account)
-	return err
+	return s.writes.do(ctx, func(ctx context.Context, c *conn) error {
+		_, err := c.exec(ctx, "INSERT INTO head (account_id, seq, epoch, state, trimmed) VALUES (?1, 0, 1, 'active', 0) ON CONFLICT DO NOTHING", account)
+		return err
+	})
 }
