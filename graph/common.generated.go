@@ -17,6 +17,13 @@ import (
 
 // region    ************************** generated!.gotpl **************************
 
+type AccountUsageResolver interface {
+	Groups(ctx context.Context, obj *AccountUsage) (int32, error)
+	Users(ctx context.Context, obj *AccountUsage) (int32, error)
+	Clients(ctx context.Context, obj *AccountUsage) (int32, error)
+	Leads(ctx context.Context, obj *AccountUsage) (int32, error)
+	Documents(ctx context.Context, obj *AccountUsage) (int32, error)
+}
 type MutationResolver interface {
 	CreateClient(ctx context.Context, input CreateClientInput) (*CreateClientPayload, error)
 	UpdateClient(ctx context.Context, id string, patch ClientPatch, expectedVersion *int32) (*UpdateClientPayload, error)
@@ -58,6 +65,9 @@ type QueryResolver interface {
 	LeadPipeline(ctx context.Context, where *LeadWhere) ([]*LeadStageSummary, error)
 	User(ctx context.Context, id string) (*User, error)
 	Users(ctx context.Context, first *int32, after *string, last *int32, before *string, where *UserWhere, orderBy *UserOrder) (*Connection[User], error)
+}
+type ViewerResolver interface {
+	User(ctx context.Context, obj *Viewer) (*User, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -1107,7 +1117,7 @@ func (ec *executionContext) _AccountUsage_groups(ctx context.Context, field grap
 			return ec.fieldContext_AccountUsage_groups(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Groups, nil
+			return ec.Resolvers.AccountUsage().Groups(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
@@ -1118,7 +1128,7 @@ func (ec *executionContext) _AccountUsage_groups(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_AccountUsage_groups(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("AccountUsage", field, false, false, "Int")
+	return graphql.NewScalarFieldContext("AccountUsage", field, true, true, "Int")
 }
 
 func (ec *executionContext) _AccountUsage_users(ctx context.Context, field graphql.CollectedField, obj *AccountUsage) (ret graphql.Marshaler) {
@@ -1130,7 +1140,7 @@ func (ec *executionContext) _AccountUsage_users(ctx context.Context, field graph
 			return ec.fieldContext_AccountUsage_users(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Users, nil
+			return ec.Resolvers.AccountUsage().Users(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
@@ -1141,7 +1151,7 @@ func (ec *executionContext) _AccountUsage_users(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_AccountUsage_users(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("AccountUsage", field, false, false, "Int")
+	return graphql.NewScalarFieldContext("AccountUsage", field, true, true, "Int")
 }
 
 func (ec *executionContext) _AccountUsage_clients(ctx context.Context, field graphql.CollectedField, obj *AccountUsage) (ret graphql.Marshaler) {
@@ -1153,7 +1163,7 @@ func (ec *executionContext) _AccountUsage_clients(ctx context.Context, field gra
 			return ec.fieldContext_AccountUsage_clients(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Clients, nil
+			return ec.Resolvers.AccountUsage().Clients(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
@@ -1164,7 +1174,7 @@ func (ec *executionContext) _AccountUsage_clients(ctx context.Context, field gra
 	)
 }
 func (ec *executionContext) fieldContext_AccountUsage_clients(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("AccountUsage", field, false, false, "Int")
+	return graphql.NewScalarFieldContext("AccountUsage", field, true, true, "Int")
 }
 
 func (ec *executionContext) _AccountUsage_leads(ctx context.Context, field graphql.CollectedField, obj *AccountUsage) (ret graphql.Marshaler) {
@@ -1176,7 +1186,7 @@ func (ec *executionContext) _AccountUsage_leads(ctx context.Context, field graph
 			return ec.fieldContext_AccountUsage_leads(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Leads, nil
+			return ec.Resolvers.AccountUsage().Leads(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
@@ -1187,7 +1197,7 @@ func (ec *executionContext) _AccountUsage_leads(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_AccountUsage_leads(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("AccountUsage", field, false, false, "Int")
+	return graphql.NewScalarFieldContext("AccountUsage", field, true, true, "Int")
 }
 
 func (ec *executionContext) _AccountUsage_documents(ctx context.Context, field graphql.CollectedField, obj *AccountUsage) (ret graphql.Marshaler) {
@@ -1199,7 +1209,7 @@ func (ec *executionContext) _AccountUsage_documents(ctx context.Context, field g
 			return ec.fieldContext_AccountUsage_documents(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Documents, nil
+			return ec.Resolvers.AccountUsage().Documents(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
@@ -1210,7 +1220,7 @@ func (ec *executionContext) _AccountUsage_documents(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_AccountUsage_documents(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("AccountUsage", field, false, false, "Int")
+	return graphql.NewScalarFieldContext("AccountUsage", field, true, true, "Int")
 }
 
 func (ec *executionContext) _Actor_kind(ctx context.Context, field graphql.CollectedField, obj *Actor) (ret graphql.Marshaler) {
@@ -3850,7 +3860,7 @@ func (ec *executionContext) _Viewer_user(ctx context.Context, field graphql.Coll
 			return ec.fieldContext_Viewer_user(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.User, nil
+			return ec.Resolvers.Viewer().User(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *User) graphql.Marshaler {
@@ -3864,8 +3874,8 @@ func (ec *executionContext) fieldContext_Viewer_user(_ context.Context, field gr
 	fc = &graphql.FieldContext{
 		Object:     "Viewer",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_User(ctx, field)
 		},
@@ -4581,30 +4591,35 @@ func (ec *executionContext) _AccountUsage(ctx context.Context, sel ast.Selection
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("AccountUsage")
 		case "groups":
-			out.Values[i] = ec._AccountUsage_groups(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._AccountUsage_groups(ctx, field, obj)
+				})
 		case "users":
-			out.Values[i] = ec._AccountUsage_users(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._AccountUsage_users(ctx, field, obj)
+				})
 		case "clients":
-			out.Values[i] = ec._AccountUsage_clients(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._AccountUsage_clients(ctx, field, obj)
+				})
 		case "leads":
-			out.Values[i] = ec._AccountUsage_leads(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._AccountUsage_leads(ctx, field, obj)
+				})
 		case "documents":
-			out.Values[i] = ec._AccountUsage_documents(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._AccountUsage_documents(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -5107,22 +5122,23 @@ func (ec *executionContext) _Viewer(ctx context.Context, sel ast.SelectionSet, o
 		case "account":
 			out.Values[i] = ec._Viewer_account(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "user":
-			out.Values[i] = ec._Viewer_user(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Viewer_user(ctx, field, obj)
+				})
 		case "actor":
 			out.Values[i] = ec._Viewer_actor(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "scopes":
 			out.Values[i] = ec._Viewer_scopes(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))

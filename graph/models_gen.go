@@ -45,16 +45,6 @@ func (Account) IsNode() {}
 
 // How many records an account has.
 type AccountUsage struct {
-	// How many groups there are.
-	Groups int32 `json:"groups"`
-	// How many users there are, whether active or not.
-	Users int32 `json:"users"`
-	// How many clients there are, whatever their status.
-	Clients int32 `json:"clients"`
-	// How many leads there are, in whatever stage.
-	Leads int32 `json:"leads"`
-	// How many documents there are.
-	Documents int32 `json:"documents"`
 }
 
 // Whoever made a change.
@@ -131,8 +121,6 @@ type Change struct {
 	At DateTime `json:"at"`
 	// The request that made the change, as in its response's X-Request-Id header.
 	RequestID *string `json:"requestId,omitzero"`
-	// The record as it is now; null where it is gone. Reading it needs the read scope of its type.
-	Record Record `json:"record,omitzero"`
 }
 
 // A page of the account's history, oldest first, without gaps.
@@ -1196,8 +1184,6 @@ type UserWhere struct {
 type Viewer struct {
 	// The account that the request is for.
 	Account *Account `json:"account"`
-	// The signed-in user's record, null for an API key. Reading it needs `users:read`.
-	User *User `json:"user,omitzero"`
 	// The caller as the history will name them.
 	Actor *Actor `json:"actor"`
 	// What the caller may do, for example `clients:read`.

@@ -2,32 +2,34 @@ package graph
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+
+	"gatehouse/shards"
 )
+
+// bad is what a caller is told of a value that has the wrong form.
+func bad(message string) error { return &shards.Error{Code: shards.BadRequest, Message: message} }
 
 // DateTime is an instant in the form in which it is stored and printed: RFC
 // 3339, UTC, milliseconds.
 type DateTime string
-
-const dateTimeFormat = "2006-01-02T15:04:05.000Z"
 
 // UnmarshalGQL accepts RFC 3339 in any zone, in the years 0001 to 9999.
 func (d *DateTime) UnmarshalGQL(v any) error {
 	s, ok := v.(string)
 	at, err := time.Parse(time.RFC3339Nano, s)
 	if !ok || err != nil {
-		return errors.New("a DateTime is a string like 2026-11-22T14:32:00.000Z")
+		return bad("a DateTime is a string like 2026-11-22T14:32:00.000Z")
 	}
 	if at = at.UTC(); at.Year() < 1 || at.Year() > 9999 {
-		return errors.New("a DateTime lies in the years 0001 to 9999")
+		return bad("a DateTime lies in the years 0001 to 9999")
 	}
-	*d = DateTime(at.Format(dateTimeFormat))
+	*d = DateTime(at.Format(shards.TimeFormat))
 	return nil
 }
 
@@ -41,7 +43,7 @@ type Date string
 func (d *Date) UnmarshalGQL(v any) error {
 	s, ok := v.(string)
 	if _, err := time.Parse(time.DateOnly, s); !ok || err != nil {
-		return errors.New("a Date is a string like 2026-11-22")
+		return bad("a Date is a string like 2026-11-22")
 	}
 	*d = Date(s)
 	return nil
@@ -67,10 +69,10 @@ func UnmarshalSafeInt(v any) (int64, error) {
 	case json.Number:
 		n, err = v.Int64()
 	default:
-		err = errors.New("not a number")
+		err = strconv.ErrSyntax
 	}
 	if err != nil || n > maxSafeInt || n < -maxSafeInt {
-		return 0, fmt.Errorf("a SafeInt is a whole number within ±%d", maxSafeInt)
+		return 0, bad(fmt.Sprintf("a SafeInt is a whole number within ±%d", maxSafeInt))
 	}
 	return n, nil
 }
@@ -82,7 +84,7 @@ type JSONObject json.RawMessage
 func (o *JSONObject) UnmarshalGQL(v any) error {
 	m, ok := v.(map[string]any)
 	if !ok {
-		return errors.New("a JSONObject is an object")
+		return bad("a JSONObject is an object")
 	}
 	text, err := json.Marshal(m)
 	*o = text

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"github.com/tidwall/gjson"
 )
 
 // committer is the one goroutine that writes to a shard. It takes what waits,
@@ -341,12 +343,12 @@ func (w *committer) refusal(ctx context.Context, account string, t *Table, op *O
 		}
 		// SQLite does not say which one is missing.
 		for _, ref := range t.refs {
-			id, ok := bodyText(op.Body, fieldOf(ref.column))
-			if !ok {
+			id := gjson.GetBytes(op.Body, fieldOf(ref.column))
+			if id.Type != gjson.String {
 				continue
 			}
 			var one int
-			err := w.conn.one(ctx, w.shard.table(ref.table).sql.exists, []any{account, id}, &one)
+			err := w.conn.one(ctx, w.shard.table(ref.table).sql.exists, []any{account, id.Str}, &one)
 			if errors.Is(err, sql.ErrNoRows) {
 				return &Refusal{Reason: NotFound, Field: fieldOf(ref.column)}
 			}

@@ -1,10 +1,10 @@
 package shards
 
 import (
-	"encoding/json"
 	"errors"
 	"strings"
 
+	"github.com/tidwall/gjson"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
@@ -49,26 +49,11 @@ func (t *Table) folded(body []byte) []any {
 	if len(t.folds) == 0 {
 		return nil
 	}
-	var fields object
-	if err := json.Unmarshal(body, &fields); err != nil {
-		return make([]any, len(t.folds))
-	}
-	out := make([]any, len(t.folds))
+	out := make([]any, len(t.folds)) // nil, and so NULL, where there is no text
 	for i, f := range t.folds {
-		var s *string
-		if raw, ok := fields[f.field]; ok && json.Unmarshal(raw, &s) == nil && s != nil {
-			out[i] = Fold(*s)
+		if v := gjson.GetBytes(body, f.field); v.Type == gjson.String {
+			out[i] = Fold(v.Str)
 		}
 	}
 	return out
-}
-
-// bodyText returns a text field of a body.
-func bodyText(body []byte, field string) (string, bool) {
-	var fields object
-	var s *string
-	if json.Unmarshal(body, &fields) != nil || json.Unmarshal(fields[field], &s) != nil || s == nil {
-		return "", false
-	}
-	return *s, true
 }

@@ -3,6 +3,8 @@ package shards
 import (
 	"encoding/json"
 	"strconv"
+
+	"github.com/tidwall/gjson"
 )
 
 // Row is one record as it is stored.
@@ -45,6 +47,14 @@ func appendString(b []byte, s string) []byte {
 // Decode fills into, a pointer to the record's generated struct.
 func (r *Row) Decode(into any) error { return json.Unmarshal(r.JSON(), into) }
 
+// Text returns a text field of the body, "" where it is absent or no text.
+func (r *Row) Text(field string) string {
+	if v := gjson.GetBytes(r.Body, field); v.Type == gjson.String {
+		return v.Str
+	}
+	return ""
+}
+
 // Mark returns the row's place in a list ordered by o.
 func (r *Row) Mark(o Order) Mark {
 	switch o.Column {
@@ -53,25 +63,26 @@ func (r *Row) Mark(o Order) Mark {
 	case "updated_at":
 		return Mark{r.UpdatedAt, r.ID}
 	}
-	var body object
-	if err := json.Unmarshal(r.Body, &body); err != nil {
-		return Mark{nil, r.ID}
+	switch v := gjson.GetBytes(r.Body, fieldOf(o.Column)); v.Type {
+	case gjson.Number:
+		return Mark{v.Int(), r.ID}
+	case gjson.String:
+		if r.Table.isFold(o.Column) {
+			return Mark{Fold(v.Str), r.ID}
+		}
+		return Mark{v.Str, r.ID}
 	}
-	raw := body[fieldOf(o.Column)]
-	var number int64
-	var text string
-	switch {
-	case len(raw) == 0 || isNull(raw):
-		return Mark{nil, r.ID}
-	case json.Unmarshal(raw, &number) == nil:
-		return Mark{number, r.ID}
-	case json.Unmarshal(raw, &text) != nil:
-		return Mark{nil, r.ID}
+	return Mark{nil, r.ID}
+}
+
+// Sortable returns the column by which rows are ordered when the caller says
+// field: the folded one of a text.
+func (t *Table) Sortable(field string) (string, bool) {
+	if t.isFold(field + "_fold") {
+		return field + "_fold", true
 	}
-	if r.Table.isFold(o.Column) {
-		text = Fold(text)
-	}
-	return Mark{text, r.ID}
+	_, ok := t.columns[field]
+	return field, ok
 }
 
 func (t *Table) isFold(column string) bool {

@@ -1,0 +1,8 @@
+// Package resolvers answers the schema: one file an entity, each line thin,
+// over one generic core. It takes the account's handle and the caller from the
+// context and can't reach a database (invariant 1). Imported by main.
+//
+// An operation's records are loaded a level at a time: the first resolver that
+// has records looks at what the selection needs below them and loads all of it,
+// one statement a level; the resolvers below then find it loaded.
+package resolvers

@@ -1,0 +1,87 @@
+package resolvers
+
+import (
+	"context"
+	"sync"
+
+	"github.com/graph-gophers/dataloader/v7"
+)
+
+// key names what is loaded. The account is part of it although a loader lives
+// for one response of one account (invariant 7).
+type key struct{ account, id string }
+
+// loader loads values by id, each once in its life. It is safe for concurrent use.
+type loader[V any] struct {
+	account string
+	cache   dataloader.Cache[key, V]
+	batch   dataloader.BatchFunc[key, V]
+	// mu makes "which are missing" and "load them" one step, so that a batch
+	// is as large as its capacity and goes off with its last key, not by a timer.
+	mu sync.Mutex
+}
+
+// newLoader returns a loader over fetch, which returns values by id in one
+// statement. An id that is missing from its answer loads as the zero V.
+func newLoader[V any](account string, fetch func(ctx context.Context, ids []string) (map[string]V, error)) *loader[V] {
+	batch := func(ctx context.Context, keys []key) []*dataloader.Result[V] {
+		ids := make([]string, len(keys))
+		for i, k := range keys {
+			ids[i] = k.id
+		}
+		found, err := fetch(ctx, ids)
+		out := make([]*dataloader.Result[V], len(keys))
+		for i, k := range keys { // in the order of the keys, not of the rows
+			out[i] = &dataloader.Result[V]{Data: found[k.id], Error: err}
+		}
+		return out
+	}
+	return &loader[V]{account: account, cache: dataloader.NewCache[key, V](), batch: batch}
+}
+
+// load returns the values of ids, in their order, and loads those that are
+// missing in one batch.
+func (l *loader[V]) load(ctx context.Context, ids []string) ([]V, error) {
+	l.mu.Lock()
+	missing := make(map[key]struct{})
+	for _, id := range ids {
+		k := key{l.account, id}
+		if _, ok := l.cache.Get(ctx, k); !ok {
+			missing[k] = struct{}{}
+		}
+	}
+	thunks := make([]dataloader.Thunk[V], len(ids))
+	if n := len(missing); n > 0 {
+		// Of exactly this capacity, so that it never waits for more. A thunk
+		// must not be called while the lock is held: the batch is not out yet.
+		once := dataloader.NewBatchedLoader(l.batch, dataloader.WithCache(l.cache),
+			dataloader.WithBatchCapacity[key, V](n), dataloader.WithInputCapacity[key, V](n))
+		for i, id := range ids {
+			thunks[i] = once.Load(ctx, key{l.account, id})
+		}
+	} else {
+		for i, id := range ids {
+			thunks[i], _ = l.cache.Get(ctx, key{l.account, id})
+		}
+	}
+	l.mu.Unlock()
+	out := make([]V, len(ids))
+	for i, thunk := range thunks {
+		v, err := thunk()
+		if err != nil {
+			return nil, err
+		}
+		out[i] = v
+	}
+	return out, nil
+}
+
+// put makes a value known that came by another way. One that is known stays.
+func (l *loader[V]) put(ctx context.Context, id string, v V) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	k := key{l.account, id}
+	if _, ok := l.cache.Get(ctx, k); !ok {
+		l.cache.Set(ctx, k, func() (V, error) { return v, nil })
+	}
+}

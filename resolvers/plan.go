@@ -1,0 +1,134 @@
+package resolvers
+
+import (
+	"context"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"gatehouse/shards"
+)
+
+// ahead loads what the selection asks for below the records: breadth first,
+// one statement for each edge and level, however many records there are. It
+// only warms the loaders. Whatever it leaves out, because an argument is wrong
+// or a scope is missing, the field's own resolver meets and reports.
+func (r *response) ahead(ctx context.Context, records []*record, selection ast.SelectionSet) error {
+	op := graphql.GetOperationContext(ctx)
+	byKind := map[*kind][]*record{}
+	for _, rec := range records {
+		if rec != nil {
+			byKind[rec.kind] = append(byKind[rec.kind], rec)
+		}
+	}
+	for k, recs := range byKind {
+		for _, f := range graphql.CollectFields(op, selection, k.satisfies) {
+			var err error
+			if f.Name == "history" {
+				err = r.aheadHistory(ctx, k, recs, f)
+			} else if e := r.model.edges[k.name+"."+f.Name]; e != nil && r.may(e.target.read) == nil {
+				if e.ref != "" {
+					err = r.aheadRef(ctx, e, recs, f)
+				} else {
+					ids := make([]string, len(recs))
+					for i, rec := range recs {
+						ids[i] = rec.row.ID
+					}
+					err = r.aheadList(ctx, e, ids, f)
+				}
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *response) aheadRef(ctx context.Context, e *edge, recs []*record, f graphql.CollectedField) error {
+	var ids []string
+	seen := map[string]bool{}
+	for _, rec := range recs {
+		if id := rec.row.Text(e.ref); id != "" && !seen[id] {
+			seen[id] = true
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	targets, err := r.recordsOf(e.target).load(ctx, ids)
+	if err != nil {
+		return err
+	}
+	return r.ahead(ctx, targets, f.Selections)
+}
+
+// aheadList loads a list of every parent, and what is selected of its records.
+func (r *response) aheadList(ctx context.Context, e *edge, parents []string, f graphql.CollectedField, within ...shards.Condition) error {
+	op := graphql.GetOperationContext(ctx)
+	snap, err := r.snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	q, err := r.query(snap, e, f.ArgumentMap(op.Variables), within...)
+	if err != nil {
+		return nil
+	}
+	pages, err := r.pagesOf(q).load(ctx, parents)
+	if err != nil {
+		return err
+	}
+	nodes := f.Selections
+	if e.paged {
+		var total bool
+		if nodes, total = r.nodes(ctx, f.Selections); total {
+			if _, err := r.countsOf(q).load(ctx, parents); err != nil {
+				return err
+			}
+		}
+	}
+	var all []*record
+	for _, p := range pages {
+		all = append(all, p.records...)
+	}
+	return r.ahead(ctx, all, nodes)
+}
+
+// nodes returns what is selected of a connection's records, and whether their
+// total is.
+func (r *response) nodes(ctx context.Context, connection ast.SelectionSet) (nodes ast.SelectionSet, total bool) {
+	op := graphql.GetOperationContext(ctx)
+	for _, f := range graphql.CollectFields(op, connection, nil) {
+		switch f.Name {
+		case "nodes":
+			nodes = append(nodes, f.Selections...)
+		case "totalCount":
+			total = true
+		case "edges":
+			for _, g := range graphql.CollectFields(op, f.Selections, nil) {
+				if g.Name == "node" {
+					nodes = append(nodes, g.Selections...)
+				}
+			}
+		}
+	}
+	return nodes, total
+}
+
+// selected returns what is selected at a path below the field that is being
+// resolved.
+func selected(ctx context.Context, path ...string) ast.SelectionSet {
+	op := graphql.GetOperationContext(ctx)
+	at := graphql.GetFieldContext(ctx).Field.Selections
+	for _, name := range path {
+		var next ast.SelectionSet
+		for _, f := range graphql.CollectFields(op, at, nil) {
+			if f.Name == name {
+				next = append(next, f.Selections...)
+			}
+		}
+		at = next
+	}
+	return at
+}

@@ -1,0 +1,146 @@
+package resolvers
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"gatehouse/graph"
+	"gatehouse/shards"
+	"gatehouse/tenancy"
+)
+
+// response is what one answer is made from: one snapshot and the loaders over
+// it (invariants 4 and 7). A query has one, and so has each root field of a
+// mutation. It is safe for concurrent use.
+type response struct {
+	model  *model
+	handle *shards.Handle
+	caller *tenancy.Caller
+
+	mu       sync.Mutex
+	snap     *shards.Snapshot
+	records  map[*kind]*loader[*record]
+	pages    map[string]*loader[*page]
+	counts   map[string]*loader[int64]
+	history  map[string]*loader[*changePage]
+	problems error
+}
+
+// record is a row and, once somebody asked for it, the struct that it decodes to.
+type record struct {
+	kind *kind
+	row  *shards.Row
+	once sync.Once
+	as   graph.Record
+	err  error
+}
+
+func (r *record) decode() (graph.Record, error) {
+	r.once.Do(func() {
+		r.as = graph.NewRecord(r.kind.name)
+		r.err = r.row.Decode(r.as)
+	})
+	return r.as, r.err
+}
+
+type responseKey struct{}
+
+var errNoTenant = errors.New("a request without a verified account")
+
+// newResponse returns the context of an answer. Without a verified account in
+// ctx every access to data is an error, never "all" (invariant 1).
+func newResponse(ctx context.Context, m *model) (context.Context, *response) {
+	r := &response{model: m}
+	r.caller, _ = tenancy.CallerFrom(ctx)
+	r.handle = tenancy.HandleFrom(ctx)
+	if r.caller == nil || r.handle == nil {
+		r.problems = errNoTenant
+	}
+	r.reset()
+	return context.WithValue(ctx, responseKey{}, r), r
+}
+
+func from(ctx context.Context) (*response, error) {
+	r, ok := ctx.Value(responseKey{}).(*response)
+	if !ok {
+		return nil, errors.New("a resolver outside of a response")
+	}
+	return r, r.problems
+}
+
+func (r *response) reset() {
+	r.records = map[*kind]*loader[*record]{}
+	r.pages = map[string]*loader[*page]{}
+	r.counts = map[string]*loader[int64]{}
+	r.history = map[string]*loader[*changePage]{}
+}
+
+// snapshot opens the read at the first statement and returns the same one ever after.
+func (r *response) snapshot(ctx context.Context) (*shards.Snapshot, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.snap != nil {
+		return r.snap, nil
+	}
+	var err error
+	r.snap, err = r.handle.Snapshot(ctx)
+	return r.snap, err
+}
+
+// close ends the snapshot and forgets what was loaded: after a write, what
+// follows must see it.
+func (r *response) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.snap != nil {
+		r.snap.Close()
+		r.snap = nil
+	}
+	r.reset()
+}
+
+// may refuses a caller who lacks a scope.
+func (r *response) may(scope string) error {
+	if r.caller.Scopes.Has(scope) {
+		return nil
+	}
+	return &shards.Error{Code: shards.Forbidden, Message: "this needs the scope " + scope}
+}
+
+// recordsOf returns the loader of a kind's records; a missing record loads as nil.
+func (r *response) recordsOf(k *kind) *loader[*record] {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l := r.records[k]
+	if l == nil {
+		l = newLoader(r.caller.Account.ID, func(ctx context.Context, ids []string) (map[string]*record, error) {
+			snap, err := r.snapshot(ctx)
+			if err != nil {
+				return nil, err
+			}
+			rows, err := snap.Get(ctx, k.table, ids)
+			if err != nil {
+				return nil, err
+			}
+			out := make(map[string]*record, len(rows))
+			for _, row := range rows {
+				out[row.ID] = &record{kind: k, row: row}
+			}
+			return out, nil
+		})
+		r.records[k] = l
+	}
+	return l
+}
+
+// know wraps rows that were read as part of a list, for whoever asks for them by id.
+func (r *response) know(ctx context.Context, k *kind, rows []*shards.Row) []*record {
+	l := r.recordsOf(k)
+	out := make([]*record, len(rows))
+	for i, row := range rows {
+		out[i] = &record{kind: k, row: row}
+		l.put(ctx, row.ID, out[i])
+	}
+	return out
+}
