@@ -76,6 +76,9 @@ func TestCallersAreRefused(t *testing.T) {
 	_, ofClosed := f.key(t, "gone", time.Time{})
 	must(t, f.directory.SetState(ctx, "gone", Closed))
 	_, ofEU := f.key(t, "initech", time.Time{})
+	_, err = f.directory.CreateAccount(ctx, NewAccount{ID: "account_away", Name: "away", Residency: "EU"})
+	must(t, err)
+	must(t, f.directory.SetState(ctx, "away", Closed))
 	f.clock.advance(time.Minute)
 	resum := func(body string) string { return body + checksum(body) }
 	unknown, _ := newKey()
@@ -109,6 +112,7 @@ func TestCallersAreRefused(t *testing.T) {
 		"token: account unknown":      {"Bearer " + f.token(t, "account_nobody", "admin"), shards.Unauthenticated, tokenInvalid},
 		"token: account by name":      {"Bearer " + f.token(t, "acme", "admin"), shards.Unauthenticated, tokenInvalid},
 		"token: account closed":       {"Bearer " + f.token(t, "account_gone", "admin"), shards.Unauthenticated, tokenInvalid},
+		"token: closed elsewhere":     {"Bearer " + f.token(t, "account_away", "admin"), shards.Unauthenticated, tokenInvalid},
 		"token: account suspended":    {"Bearer " + f.token(t, "account_globex", "admin"), shards.AccountSuspended, suspended},
 		"token: account elsewhere":    {"Bearer " + f.token(t, "account_initech", "admin"), shards.Misdirected, "this account is served in another region"},
 		"token: forged for suspended": {"Bearer " + f.token(t, "account_globex", "admin") + "A", shards.Unauthenticated, tokenInvalid},
@@ -171,9 +175,8 @@ func TestTheDirectoryIsNotAskedBeforeTheSignatureHolds(t *testing.T) {
 }
 
 // Invariant 3, with a second Directory on the same file in the place of
-// another process, and with real time.
+// another process, and with real time; not in parallel, for the sake of that.
 func TestChangesAreInForceWithinASecondInAnotherProcess(t *testing.T) {
-	t.Parallel()
 	d, path := newDirectory(t, time.Now)
 	there := newAuthenticator(t, openTest(t, path, time.Now), time.Now)
 	key, text, err := d.CreateKey(t.Context(), NewKey{Account: "acme", Name: "k", Scopes: testScopes})
