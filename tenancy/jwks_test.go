@@ -185,14 +185,17 @@ func TestTheKeySetIsFetchedFromOnePlaceAndBounded(t *testing.T) {
 	t.Parallel()
 	is := newIssuer(t)
 	elsewhere := newKeyServer(t, is.keys(t, "1", "2", "3")...)
+	var sent atomic.Int64
 	for name, handler := range map[string]http.HandlerFunc{
 		"redirect": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, http.StatusFound) },
 		"endless": func(w http.ResponseWriter, r *http.Request) {
 			_, _ = w.Write([]byte(`{"keys":[`))
 			for r.Context().Err() == nil {
-				if _, err := w.Write(bytes.Repeat([]byte(" "), 64<<10)); err != nil {
+				n, err := w.Write(bytes.Repeat([]byte(" "), 64<<10))
+				if err != nil {
 					return
 				}
+				sent.Add(int64(n))
 			}
 		},
 	} {
@@ -205,5 +208,8 @@ func TestTheKeySetIsFetchedFromOnePlaceAndBounded(t *testing.T) {
 		if !told.Load() || elsewhere.fetches.Load() > 0 {
 			t.Errorf("%s: the answer was taken", name)
 		}
+	}
+	if n := sent.Load(); n > 16*keySetBytes { // what lies in buffers on the way included
+		t.Errorf("%d bytes were taken", n)
 	}
 }
