@@ -1,0 +1,131 @@
+package tenancy
+
+import (
+	"context"
+
+	"github.com/uptrace/bun"
+)
+
+// ShardState says whether a shard takes new accounts.
+type ShardState string
+
+const (
+	ShardActive ShardState = "active"
+	// ShardDraining shards go on serving the accounts they have.
+	ShardDraining ShardState = "draining"
+)
+
+// Shard is a database that holds accounts, as the directory knows it.
+type Shard struct {
+	ID     string `bun:"id,pk"`
+	Engine string // sqlite or postgres
+	// DSN and ReplicaDSNs are as stored: they may name environment variables
+	// as ${NAME}. ExpandDSN them where they are used, and nowhere else.
+	DSN         string   `bun:"dsn"`
+	ReplicaDSNs []string `bun:"replica_dsns"`
+	Region      string   // where the data lies; an account's residency must equal it
+	Dedicated   bool     // holds just one account
+	State       ShardState
+}
+
+type shardRow struct {
+	bun.BaseModel `bun:"table:shard,alias:s"`
+	Shard
+}
+
+// AddShard registers a shard; its state is active where none is given. It does
+// not connect to it. Ids and DSNs are unique.
+func (d *Directory) AddShard(ctx context.Context, s Shard) error {
+	if s.State == "" {
+		s.State = ShardActive
+	}
+	if s.ReplicaDSNs == nil {
+		s.ReplicaDSNs = []string{} // an empty JSON list, not null
+	}
+	if err := checkShard(s); err != nil {
+		return err
+	}
+	return d.change(ctx, func(ctx context.Context, tx bun.Tx) error {
+		var taken []shardRow
+		if err := tx.NewSelect().Model(&taken).Where("s.id = ? OR s.dsn = ?", s.ID, s.DSN).Scan(ctx); err != nil {
+			return err
+		}
+		if len(taken) > 0 {
+			return refuse("the shard %s has that id or DSN already", taken[0].ID)
+		}
+		_, err := tx.NewInsert().Model(&shardRow{Shard: s}).Exec(ctx)
+		return err
+	})
+}
+
+func checkShard(s Shard) error {
+	if err := checkName("a shard's id", s.ID); err != nil {
+		return err
+	}
+	if err := checkRegion(s.Region); err != nil {
+		return err
+	}
+	if err := checkShardState(s.State); err != nil {
+		return err
+	}
+	if s.Engine == "sqlite" && len(s.ReplicaDSNs) > 0 {
+		return refuse("an SQLite shard has no replicas")
+	}
+	for _, dsn := range append([]string{s.DSN}, s.ReplicaDSNs...) {
+		if err := checkDSN(s.Engine, dsn); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkShardState(s ShardState) error {
+	if s != ShardActive && s != ShardDraining {
+		return refuse("a shard's state must be active or draining")
+	}
+	return nil
+}
+
+// SetShardState drains a shard or takes it back into use.
+func (d *Directory) SetShardState(ctx context.Context, id string, state ShardState) error {
+	if err := checkShardState(state); err != nil {
+		return err
+	}
+	return d.change(ctx, func(ctx context.Context, tx bun.Tx) error {
+		row, err := shardByID(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		row.State = state
+		_, err = tx.NewUpdate().Model(&row).Column("state").WherePK().Exec(ctx)
+		return err
+	})
+}
+
+// Shards returns all shards by id.
+func (d *Directory) Shards(ctx context.Context) ([]Shard, error) {
+	var rows []shardRow
+	if err := d.read.NewSelect().Model(&rows).Order("s.id").Scan(ctx); err != nil {
+		return nil, missing(err, "shards", "")
+	}
+	shards := make([]Shard, len(rows))
+	for i, row := range rows {
+		shards[i] = row.Shard
+	}
+	return shards, nil
+}
+
+// Shard returns one shard, ErrNotFound where there is none.
+func (d *Directory) Shard(ctx context.Context, id string) (Shard, error) {
+	row, err := shardByID(ctx, d.read, id)
+	return row.Shard, err
+}
+
+func shardByID(ctx context.Context, db bun.IDB, id string) (shardRow, error) {
+	var row shardRow
+	if err := checkName("a shard's id", id); err != nil {
+		return row, err
+	}
+	err := db.NewSelect().Model(&row).Where("s.id = ?", id).Scan(ctx)
+	return row, missing(err, "shard", id)
+}
