@@ -1,0 +1,96 @@
+package tenancy
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"gatehouse/shards"
+)
+
+// Request is what the gateway knows of a request once its credential holds:
+// the one value that a context carries through it.
+type Request struct {
+	// ID is the request's own, as in the X-Request-Id header of its response.
+	ID     string
+	Caller *Caller
+	// Handle is the only way to the account's data.
+	Handle *shards.Handle
+	// IdempotencyKey is the caller's, "" where there is none.
+	IdempotencyKey string
+}
+
+type requestKey struct{}
+
+// WithRequest returns a context that carries r.
+func WithRequest(ctx context.Context, r *Request) context.Context {
+	return context.WithValue(ctx, requestKey{}, r)
+}
+
+// RequestFrom returns the context's request. Without one it returns nil and
+// false, which must be treated as an error (invariant 7).
+func RequestFrom(ctx context.Context) (*Request, bool) {
+	r, ok := ctx.Value(requestKey{}).(*Request)
+	return r, ok && r != nil && r.Caller != nil && r.Handle != nil
+}
+
+// Gate admits requests: it finds out who asks, for which account, and on which
+// shard that account lies. It is safe for concurrent use.
+type Gate struct {
+	auth      *Authenticator
+	directory *Directory
+	pool      *shards.Pool
+	keys      *shards.Keyring
+}
+
+// NewGate returns a gate to the shards of pool.
+func NewGate(auth *Authenticator, directory *Directory, pool *shards.Pool, keys *shards.Keyring) *Gate {
+	return &Gate{auth: auth, directory: directory, pool: pool, keys: keys}
+}
+
+// Admit authenticates r and returns its Request with a Handle for the account,
+// without an ID and an idempotency key yet. The shard is not touched before
+// the first read. Errors are those of Authenticate and CheckHost.
+func (g *Gate) Admit(ctx context.Context, r *http.Request) (*Request, error) {
+	authorization, err := Authorization(r.Header)
+	if err != nil {
+		return nil, err
+	}
+	caller, err := g.auth.Authenticate(ctx, authorization)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.auth.CheckHost(ctx, caller, r.Host); err != nil {
+		return nil, err
+	}
+	account := caller.Account
+	route := func(ctx context.Context, fresh bool) (*shards.Shard, error) { return g.route(ctx, account, fresh) }
+	return &Request{Caller: caller, Handle: shards.NewHandle(account.ID, g.keys, route)}, nil
+}
+
+// route returns the open shard of an account. What goes wrong here is ours, not
+// the caller's, and may be over in a second.
+func (g *Gate) route(ctx context.Context, account Account, fresh bool) (*shards.Shard, error) {
+	if fresh { // the shard does not know the account: it has moved, and the directory says whereto
+		g.directory.Forget(account.ID)
+		var err error
+		if account, err = g.directory.Lookup(ctx, account.ID); err != nil {
+			return nil, err
+		}
+	}
+	if shard, ok := g.pool.Get(account.ShardID); ok {
+		return shard, nil
+	}
+	spec, err := g.directory.Shard(ctx, account.ShardID)
+	if err == nil {
+		var shard *shards.Shard
+		if shard, err = g.pool.Shard(ctx, spec.Spec()); err == nil {
+			return shard, nil
+		}
+	}
+	return nil, &shards.Error{
+		Code: shards.Unavailable, Message: "the account can't be reached just now", RetryAfter: time.Second,
+		Err: fmt.Errorf("route of account %s: %w", account.ID, err),
+	}
+}
