@@ -1682,13 +1682,20 @@ func (ec *executionContext) unmarshalInputClientWhere(ctx context.Context, obj a
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"status", "groupId", "ownerId", "email", "name", "externalId", "createdAt", "updatedAt"}
+	fieldsInOrder := [...]string{"name", "status", "email", "groupId", "ownerId", "externalId", "createdAt", "updatedAt"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
 			continue
 		}
 		switch k {
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalOStringFilter2ᚖgatehouseᚋgraphᚐStringFilter(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = graphql.OmittableOf(data)
 		case "status":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("status"))
 			data, err := ec.unmarshalOClientStatusFilter2ᚖgatehouseᚋgraphᚐClientStatusFilter(ctx, v)
@@ -1696,6 +1703,13 @@ func (ec *executionContext) unmarshalInputClientWhere(ctx context.Context, obj a
 				return it, err
 			}
 			it.Status = graphql.OmittableOf(data)
+		case "email":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("email"))
+			data, err := ec.unmarshalOStringFilter2ᚖgatehouseᚋgraphᚐStringFilter(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Email = graphql.OmittableOf(data)
 		case "groupId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("groupId"))
 			data, err := ec.unmarshalOIDFilter2ᚖgatehouseᚋgraphᚐIDFilter(ctx, v)
@@ -1710,20 +1724,6 @@ func (ec *executionContext) unmarshalInputClientWhere(ctx context.Context, obj a
 				return it, err
 			}
 			it.OwnerID = graphql.OmittableOf(data)
-		case "email":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("email"))
-			data, err := ec.unmarshalOStringFilter2ᚖgatehouseᚋgraphᚐStringFilter(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.Email = graphql.OmittableOf(data)
-		case "name":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
-			data, err := ec.unmarshalOStringFilter2ᚖgatehouseᚋgraphᚐStringFilter(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.Name = graphql.OmittableOf(data)
 		case "externalId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("externalId"))
 			data, err := ec.unmarshalOStringFilter2ᚖgatehouseᚋgraphᚐStringFilter(ctx, v)

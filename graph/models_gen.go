@@ -21,7 +21,7 @@ type Payload interface {
 	IsPayload()
 }
 
-// What groups, users, clients, leads and documents share.
+// What all records share: groups, users, clients and whatever else the account has.
 type Record interface {
 	IsNode()
 	IsRecord()
@@ -113,7 +113,8 @@ type Change struct {
 	RecordID string `json:"recordId"`
 	// The record's version after the change.
 	Version int32 `json:"version"`
-	// What changed, as an RFC 7396 merge patch against the version before; the whole body for CREATED; null once it was erased.
+	// What changed, as an RFC 7396 merge patch against the version before; the whole body for CREATED; null once it was
+	// erased.
 	Patch JSONObject `json:"patch,omitzero"`
 	// Who made the change.
 	Actor *Actor `json:"actor"`
@@ -142,8 +143,8 @@ type ChangeSet struct {
 }
 
 // Somebody whom the account serves: a person or an organisation.
-// Reading clients needs `clients:read`, writing them `clients:write`. Reading an edge, such as `group` or `leads`,
-// needs the read scope of what it leads to.
+// Reading clients needs `clients:read`, writing them `clients:write`. Reading an edge, such as `group` or `owner`, needs
+// the read scope of what it leads to.
 type Client struct {
 	// Names this client within its account. Starts with `client_` and never changes.
 	ID string `json:"id"`
@@ -194,31 +195,34 @@ type ClientOrder struct {
 // What to change of a client. Absent fields stay as they are; null clears a field. A field that every client must have
 // cannot be cleared: REQUIRED.
 type ClientPatch struct {
-	// The id in the system that the client is imported from, 1 to 200 characters. TAKEN where another client of the
-	// account has it. Null clears it.
+	// The id in the system that the client is imported from, 1 to 200 characters. TAKEN where another client of the account
+	// has it. Null clears it.
 	ExternalID graphql.Omittable[*string] `json:"externalId,omitzero"`
-	// The name, 1 to 200 characters. Cannot be cleared.
+	// The name of the person or the organisation, 1 to 200 characters. Cannot be cleared.
 	Name graphql.Omittable[*string] `json:"name,omitzero"`
 	// Whether this is a person or an organisation. Cannot be cleared.
 	Kind graphql.Omittable[*ClientKind] `json:"kind,omitzero"`
-	// Where the account stands with the client. Cannot be cleared.
+	// Where the account stands with this client. Cannot be cleared.
 	Status graphql.Omittable[*ClientStatus] `json:"status,omitzero"`
-	// An email address, at most 254 characters. Null clears it.
+	// An email address, at most 254 characters. Several clients may share one. Null clears it.
 	Email graphql.Omittable[*string] `json:"email,omitzero"`
 	// A telephone number as people write it, at most 40 characters. Null clears it.
 	Phone graphql.Omittable[*string] `json:"phone,omitzero"`
 	// The date of birth, of a person. Null clears it.
 	DateOfBirth graphql.Omittable[*Date] `json:"dateOfBirth,omitzero"`
-	// Where to write to. Give the whole address, with null for a city or a postcode that it lacks. Null clears it.
+	// Where to write to. Give the whole of it, with null for what it lacks. Null clears it.
 	Address graphql.Omittable[*AddressInput] `json:"address,omitzero"`
-	// Replaces all tags: at most 50 of at most 50 characters each. Null empties them.
+	// Labels of the account's own, at most 50 of at most 50 characters each. Replaces all that were there. Null empties the
+	// list.
 	Tags graphql.Omittable[[]string] `json:"tags,omitzero"`
-	// Merged key by key: an absent key stays, a key that is null goes, any other is written. Null empties all. At most
-	// 50 keys and 16 KiB after the change.
+	// Fields of the account's own, at most 50 keys and 16 KiB. The gateway keeps them and does not read them. Merged key by
+	// key at every depth, as RFC 7396 says: an absent key stays, a key that is null goes, any other is written. Limits hold
+	// after the change. Null empties it.
 	CustomFields graphql.Omittable[JSONObject] `json:"customFields,omitzero"`
-	// The id of the team that looks after the client. NOT_FOUND where the account has none with this id. Null clears it.
+	// The id of the team that looks after this client. NOT_FOUND where the account has none with this id. Null clears it.
 	GroupID graphql.Omittable[*string] `json:"groupId,omitzero"`
-	// The id of the user who is responsible. NOT_FOUND where the account has none with this id. Null clears it.
+	// The id of the user who is responsible for this client. NOT_FOUND where the account has none with this id. Null clears
+	// it.
 	OwnerID graphql.Omittable[*string] `json:"ownerId,omitzero"`
 }
 
@@ -232,16 +236,16 @@ type ClientStatusFilter struct {
 
 // Which clients to list. All that is set must hold; absent fields do not count. Every field here is indexed.
 type ClientWhere struct {
-	// By where the account stands with the client.
-	Status graphql.Omittable[*ClientStatusFilter] `json:"status,omitzero"`
-	// By the team that looks after the client.
-	GroupID graphql.Omittable[*IDFilter] `json:"groupId,omitzero"`
-	// By the user who is responsible.
-	OwnerID graphql.Omittable[*IDFilter] `json:"ownerId,omitzero"`
-	// By email address.
-	Email graphql.Omittable[*StringFilter] `json:"email,omitzero"`
-	// By name.
+	// By the name of the person or the organisation.
 	Name graphql.Omittable[*StringFilter] `json:"name,omitzero"`
+	// By where the account stands with this client.
+	Status graphql.Omittable[*ClientStatusFilter] `json:"status,omitzero"`
+	// By an email address.
+	Email graphql.Omittable[*StringFilter] `json:"email,omitzero"`
+	// By the team that looks after this client. isNull: true finds those without one.
+	GroupID graphql.Omittable[*IDFilter] `json:"groupId,omitzero"`
+	// By the user who is responsible for this client. isNull: true finds those without one.
+	OwnerID graphql.Omittable[*IDFilter] `json:"ownerId,omitzero"`
 	// By the id in the system that it was imported from.
 	ExternalID graphql.Omittable[*StringFilter] `json:"externalId,omitzero"`
 	// By when it was created.
@@ -269,16 +273,16 @@ type CreateClientInput struct {
 	// For imports: the id to give, `client_` and 26 characters. Made by the gateway where it is absent. TAKEN where the
 	// account has it already.
 	ID graphql.Omittable[*string] `json:"id,omitzero"`
-	// The id in the system that the client is imported from, 1 to 200 characters. TAKEN where another client of the
-	// account has it.
+	// The id in the system that the client is imported from, 1 to 200 characters. TAKEN where another client of the account
+	// has it.
 	ExternalID graphql.Omittable[*string] `json:"externalId,omitzero"`
 	// The name of the person or the organisation, 1 to 200 characters.
 	Name string `json:"name"`
-	// A person unless said otherwise.
+	// Whether this is a person or an organisation. PERSON unless said otherwise.
 	Kind ClientKind `json:"kind"`
-	// Where the account stands with the client: a prospect unless said otherwise.
+	// Where the account stands with this client. PROSPECT unless said otherwise.
 	Status ClientStatus `json:"status"`
-	// An email address, at most 254 characters.
+	// An email address, at most 254 characters. Several clients may share one.
 	Email graphql.Omittable[*string] `json:"email,omitzero"`
 	// A telephone number as people write it, at most 40 characters.
 	Phone graphql.Omittable[*string] `json:"phone,omitzero"`
@@ -286,13 +290,14 @@ type CreateClientInput struct {
 	DateOfBirth graphql.Omittable[*Date] `json:"dateOfBirth,omitzero"`
 	// Where to write to.
 	Address graphql.Omittable[*AddressInput] `json:"address,omitzero"`
-	// At most 50 of at most 50 characters each. Empty where absent.
+	// Labels of the account's own, at most 50 of at most 50 characters each. Empty where absent.
 	Tags graphql.Omittable[[]string] `json:"tags,omitzero"`
-	// Fields of the account's own, at most 50 keys and 16 KiB. Empty where absent.
+	// Fields of the account's own, at most 50 keys and 16 KiB. The gateway keeps them and does not read them. Empty where
+	// absent.
 	CustomFields graphql.Omittable[JSONObject] `json:"customFields,omitzero"`
-	// The id of the team that looks after the client. NOT_FOUND where the account has none with this id.
+	// The id of the team that looks after this client. NOT_FOUND where the account has none with this id.
 	GroupID graphql.Omittable[*string] `json:"groupId,omitzero"`
-	// The id of the user who is responsible. NOT_FOUND where the account has none with this id.
+	// The id of the user who is responsible for this client. NOT_FOUND where the account has none with this id.
 	OwnerID graphql.Omittable[*string] `json:"ownerId,omitzero"`
 }
 
@@ -308,23 +313,24 @@ type CreateClientPayload struct {
 
 func (CreateClientPayload) IsPayload() {}
 
-// A document to create. title and clientId are required. The author is the caller, where the caller is a user.
+// A document to create. title and clientId are required.
 type CreateDocumentInput struct {
-	// For imports: the id to give, `document_` and 26 characters. Made by the gateway where it is absent. TAKEN where
-	// the account has it already.
+	// For imports: the id to give, `document_` and 26 characters. Made by the gateway where it is absent. TAKEN where the
+	// account has it already.
 	ID graphql.Omittable[*string] `json:"id,omitzero"`
 	// The id in the system that the document is imported from, 1 to 200 characters. TAKEN where another document of the
 	// account has it.
 	ExternalID graphql.Omittable[*string] `json:"externalId,omitzero"`
-	// What to call the document, 1 to 200 characters.
+	// What the document is called, 1 to 200 characters.
 	Title string `json:"title"`
-	// What sort of document it is, in words of the account's own: lower case, at most 50 characters.
+	// What sort of document it is, in words of the account's own: lower case, at most 50 characters, for example `note`.
 	Kind graphql.Omittable[*string] `json:"kind,omitzero"`
-	// What the document says: any JSON object of at most 1 MiB.
+	// What the document says, as the application has it: any JSON object of at most 1 MiB. Null where there is none.
 	Content graphql.Omittable[JSONObject] `json:"content,omitzero"`
-	// Fields of the account's own, at most 50 keys and 16 KiB. Empty where absent.
+	// Fields of the account's own, at most 50 keys and 16 KiB. The gateway keeps them and does not read them. Empty where
+	// absent.
 	CustomFields graphql.Omittable[JSONObject] `json:"customFields,omitzero"`
-	// The id of the client to file it under. NOT_FOUND where the account has none with this id.
+	// The id of the client that the document is filed under. NOT_FOUND where the account has none with this id.
 	ClientID string `json:"clientId"`
 }
 
@@ -340,22 +346,22 @@ type CreateDocumentPayload struct {
 
 func (CreateDocumentPayload) IsPayload() {}
 
-// A group to create. Only name is required. A new group has no members.
+// A group to create. Only name is required.
 type CreateGroupInput struct {
-	// For imports: the id to give, `group_` and 26 characters. Made by the gateway where it is absent. TAKEN where the
-	// account has it already.
+	// For imports: the id to give, `group_` and 26 characters. Made by the gateway where it is absent. TAKEN where the account
+	// has it already.
 	ID graphql.Omittable[*string] `json:"id,omitzero"`
-	// The id in the system that the group is imported from, 1 to 200 characters. TAKEN where another group of the
-	// account has it.
+	// The id in the system that the group is imported from, 1 to 200 characters. TAKEN where another group of the account has
+	// it.
 	ExternalID graphql.Omittable[*string] `json:"externalId,omitzero"`
-	// What to call the group, 1 to 200 characters. TAKEN where another group of the account has the name.
+	// What the group is called, 1 to 200 characters. TAKEN where another group of the account has it.
 	Name string `json:"name"`
 	// What the group is for, at most 2,000 characters.
 	Description graphql.Omittable[*string] `json:"description,omitzero"`
-	// Fields of the account's own, at most 50 keys and 16 KiB. Empty where absent.
+	// Fields of the account's own, at most 50 keys and 16 KiB. The gateway keeps them and does not read them. Empty where
+	// absent.
 	CustomFields graphql.Omittable[JSONObject] `json:"customFields,omitzero"`
-	// The id of the group that this one is to be a part of. NOT_FOUND where the account has none with this id. At the
-	// top where absent.
+	// The id of the group that this one is a part of; null at the top. NOT_FOUND where the account has none with this id.
 	ParentID graphql.Omittable[*string] `json:"parentId,omitzero"`
 }
 
@@ -371,41 +377,45 @@ type CreateGroupPayload struct {
 
 func (CreateGroupPayload) IsPayload() {}
 
-// A lead to create. Only name is required. A lead created as LOST needs lostReason too.
+// A lead to create. Only name is required.
 type CreateLeadInput struct {
-	// For imports: the id to give, `lead_` and 26 characters. Made by the gateway where it is absent. TAKEN where the
-	// account has it already.
+	// For imports: the id to give, `lead_` and 26 characters. Made by the gateway where it is absent. TAKEN where the account
+	// has it already.
 	ID graphql.Omittable[*string] `json:"id,omitzero"`
-	// The id in the system that the lead is imported from, 1 to 200 characters. TAKEN where another lead of the account
-	// has it.
+	// The id in the system that the lead is imported from, 1 to 200 characters. TAKEN where another lead of the account has
+	// it.
 	ExternalID graphql.Omittable[*string] `json:"externalId,omitzero"`
-	// What to call the lead: who asked, or what for. 1 to 200 characters.
+	// What the lead is called: who asked, or what for. 1 to 200 characters.
 	Name string `json:"name"`
-	// An email address, at most 254 characters.
+	// An email address, at most 254 characters. Several leads may share one.
 	Email graphql.Omittable[*string] `json:"email,omitzero"`
 	// A telephone number as people write it, at most 40 characters.
 	Phone graphql.Omittable[*string] `json:"phone,omitzero"`
-	// How far the lead has got: NEW unless said otherwise. LOST needs lostReason.
+	// How far the lead has got. LOST needs lostReason: REQUIRED without it. NEW unless said otherwise.
 	Stage LeadStage `json:"stage"`
-	// What it is worth if it is won, in minor units of currency.
+	// What it is worth if it is won, in minor units of currency: 12550 with GBP is £125.50. Null where it is not known. Lists
+	// compare it whatever the currency.
 	Value graphql.Omittable[*int64] `json:"value,omitzero"`
-	// The currency of value. ISO 4217: three capital letters. GBP unless said otherwise.
+	// The currency of value. ISO 4217: three capital letters. The value is not converted where it changes. GBP unless said
+	// otherwise.
 	Currency string `json:"currency"`
 	// Where the lead came from, in words of the account's own, at most 100 characters.
 	Source graphql.Omittable[*string] `json:"source,omitzero"`
 	// The day by which it is expected to be won or lost.
 	ExpectedCloseOn graphql.Omittable[*Date] `json:"expectedCloseOn,omitzero"`
-	// Why it was lost, at most 500 characters. Required where stage is LOST.
+	// Why it was lost, at most 500 characters. Always there where stage is LOST, which is refused without it: REQUIRED.
 	LostReason graphql.Omittable[*string] `json:"lostReason,omitzero"`
-	// At most 50 of at most 50 characters each. Empty where absent.
+	// Labels of the account's own, at most 50 of at most 50 characters each. Empty where absent.
 	Tags graphql.Omittable[[]string] `json:"tags,omitzero"`
-	// Fields of the account's own, at most 50 keys and 16 KiB. Empty where absent.
+	// Fields of the account's own, at most 50 keys and 16 KiB. The gateway keeps them and does not read them. Empty where
+	// absent.
 	CustomFields graphql.Omittable[JSONObject] `json:"customFields,omitzero"`
-	// The id of the user who is responsible. NOT_FOUND where the account has none with this id.
+	// The id of the user who is responsible for this lead. NOT_FOUND where the account has none with this id.
 	OwnerID graphql.Omittable[*string] `json:"ownerId,omitzero"`
-	// The id of the client whom the lead belongs to. NOT_FOUND where the account has none with this id.
+	// The id of the client whom this lead belongs to, or whom it has become. Null where there is none yet. NOT_FOUND where the
+	// account has none with this id.
 	ClientID graphql.Omittable[*string] `json:"clientId,omitzero"`
-	// The id of the team that looks after the lead. NOT_FOUND where the account has none with this id.
+	// The id of the team that looks after this lead. NOT_FOUND where the account has none with this id.
 	GroupID graphql.Omittable[*string] `json:"groupId,omitzero"`
 }
 
@@ -421,23 +431,26 @@ type CreateLeadPayload struct {
 
 func (CreateLeadPayload) IsPayload() {}
 
-// A user to create. email, name and role are required. A new user is in no group.
+// A user to create. email, name and role are required.
 type CreateUserInput struct {
-	// For imports: the id to give, `user_` and 26 characters. Made by the gateway where it is absent. TAKEN where the
-	// account has it already.
+	// For imports: the id to give, `user_` and 26 characters. Made by the gateway where it is absent. TAKEN where the account
+	// has it already.
 	ID graphql.Omittable[*string] `json:"id,omitzero"`
-	// The id in the system that the user is imported from, 1 to 200 characters. TAKEN where another user of the account
-	// has it.
+	// The id in the system that the user is imported from, 1 to 200 characters. TAKEN where another user of the account has
+	// it.
 	ExternalID graphql.Omittable[*string] `json:"externalId,omitzero"`
-	// The email address, at most 254 characters. TAKEN where another user of the account has it, in whatever case.
+	// The email address, at most 254 characters. Upper and lower case count as the same. TAKEN where another user of the
+	// account has it.
 	Email string `json:"email"`
 	// What the user is called, 1 to 200 characters.
 	Name string `json:"name"`
-	// The part that the user has in the account. There is no default.
+	// The part that the user has in the account.
 	Role UserRole `json:"role"`
-	// Whether the user works here: true unless said otherwise.
+	// Whether the user works here. False for somebody who no longer does: the record stays, and so does what refers to it. Set
+	// it to false where a user can't be deleted. True unless said otherwise.
 	Active bool `json:"active"`
-	// Fields of the account's own, at most 50 keys and 16 KiB. Empty where absent.
+	// Fields of the account's own, at most 50 keys and 16 KiB. The gateway keeps them and does not read them. Empty where
+	// absent.
 	CustomFields graphql.Omittable[JSONObject] `json:"customFields,omitzero"`
 }
 
@@ -526,8 +539,8 @@ type DeleteUserPayload struct {
 func (DeleteUserPayload) IsPayload() {}
 
 // Something kept about a client: a note, a contract, a filled-in form. Its content is structured data, not a file.
-// Reading documents needs `documents:read`, writing them `documents:write`. Reading an edge, such as `client` or
-// `author`, needs the read scope of what it leads to.
+// Reading documents needs `documents:read`, writing them `documents:write`. Reading an edge, such as `client` or `author`,
+// needs the read scope of what it leads to.
 type Document struct {
 	// Names this document within its account. Starts with `document_` and never changes.
 	ID string `json:"id"`
@@ -566,35 +579,39 @@ type DocumentOrder struct {
 	Direction SortDirection `json:"direction"`
 }
 
-// What to change of a document. Absent fields stay as they are; null clears a field. A field that every document must
-// have cannot be cleared: REQUIRED.
+// What to change of a document. Absent fields stay as they are; null clears a field. A field that every document must have
+// cannot be cleared: REQUIRED.
 type DocumentPatch struct {
 	// The id in the system that the document is imported from, 1 to 200 characters. TAKEN where another document of the
 	// account has it. Null clears it.
 	ExternalID graphql.Omittable[*string] `json:"externalId,omitzero"`
-	// What to call the document, 1 to 200 characters. Cannot be cleared.
+	// What the document is called, 1 to 200 characters. Cannot be cleared.
 	Title graphql.Omittable[*string] `json:"title,omitzero"`
-	// What sort of document it is: lower case, at most 50 characters. Null clears it.
+	// What sort of document it is, in words of the account's own: lower case, at most 50 characters, for example `note`. Null
+	// clears it.
 	Kind graphql.Omittable[*string] `json:"kind,omitzero"`
-	// Merged key by key at every depth, as RFC 7396 says: an absent key stays, a key that is null goes, any other is
-	// written. Null clears the whole content. At most 1 MiB after the change.
+	// What the document says, as the application has it: any JSON object of at most 1 MiB. Null where there is none. Merged
+	// key by key at every depth, as RFC 7396 says: an absent key stays, a key that is null goes, any other is written. Limits
+	// hold after the change. Null clears it.
 	Content graphql.Omittable[JSONObject] `json:"content,omitzero"`
-	// Merged key by key: an absent key stays, a key that is null goes, any other is written. Null empties all. At most
-	// 50 keys and 16 KiB after the change.
+	// Fields of the account's own, at most 50 keys and 16 KiB. The gateway keeps them and does not read them. Merged key by
+	// key at every depth, as RFC 7396 says: an absent key stays, a key that is null goes, any other is written. Limits hold
+	// after the change. Null empties it.
 	CustomFields graphql.Omittable[JSONObject] `json:"customFields,omitzero"`
-	// The id of the client to file it under instead. NOT_FOUND where the account has none with this id. Cannot be cleared.
+	// The id of the client that the document is filed under. NOT_FOUND where the account has none with this id. Cannot be
+	// cleared.
 	ClientID graphql.Omittable[*string] `json:"clientId,omitzero"`
 }
 
 // Which documents to list. All that is set must hold; absent fields do not count. Every field here is indexed.
 type DocumentWhere struct {
-	// By title.
+	// By what the document is called.
 	Title graphql.Omittable[*StringFilter] `json:"title,omitzero"`
-	// By sort of document.
+	// By what sort of document it is.
 	Kind graphql.Omittable[*StringFilter] `json:"kind,omitzero"`
-	// By the client that it is filed under.
+	// By the client that the document is filed under.
 	ClientID graphql.Omittable[*IDFilter] `json:"clientId,omitzero"`
-	// By the user who created it. isNull: true finds those that no user created.
+	// By the user who created the document. isNull: true finds those without one.
 	AuthorID graphql.Omittable[*IDFilter] `json:"authorId,omitzero"`
 	// By the id in the system that it was imported from.
 	ExternalID graphql.Omittable[*StringFilter] `json:"externalId,omitzero"`
@@ -605,8 +622,8 @@ type DocumentWhere struct {
 }
 
 // A team of users, or a part of one. Groups form a tree, and clients and leads are given to them.
-// Reading groups needs `groups:read`, writing them and their members `groups:write`. Reading an edge, such as
-// `members` or `clients`, needs the read scope of what it leads to.
+// Reading groups needs `groups:read`, writing them `groups:write`. Reading an edge, such as `parent` or `children`, needs
+// the read scope of what it leads to.
 type Group struct {
 	// Names this group within its account. Starts with `group_` and never changes.
 	ID string `json:"id"`
@@ -643,26 +660,27 @@ type GroupOrder struct {
 // What to change of a group. Absent fields stay as they are; null clears a field. A field that every group must have
 // cannot be cleared: REQUIRED.
 type GroupPatch struct {
-	// The id in the system that the group is imported from, 1 to 200 characters. TAKEN where another group of the
-	// account has it. Null clears it.
+	// The id in the system that the group is imported from, 1 to 200 characters. TAKEN where another group of the account has
+	// it. Null clears it.
 	ExternalID graphql.Omittable[*string] `json:"externalId,omitzero"`
-	// The new name, 1 to 200 characters. TAKEN where another group of the account has it. Cannot be cleared.
+	// What the group is called, 1 to 200 characters. TAKEN where another group of the account has it. Cannot be cleared.
 	Name graphql.Omittable[*string] `json:"name,omitzero"`
 	// What the group is for, at most 2,000 characters. Null clears it.
 	Description graphql.Omittable[*string] `json:"description,omitzero"`
-	// Merged key by key: an absent key stays, a key that is null goes, any other is written. Null empties all. At most
-	// 50 keys and 16 KiB after the change.
+	// Fields of the account's own, at most 50 keys and 16 KiB. The gateway keeps them and does not read them. Merged key by
+	// key at every depth, as RFC 7396 says: an absent key stays, a key that is null goes, any other is written. Limits hold
+	// after the change. Null empties it.
 	CustomFields graphql.Omittable[JSONObject] `json:"customFields,omitzero"`
-	// The id of the group that this one is to be a part of. NOT_FOUND where the account has none with this id. Null
-	// moves it to the top.
+	// The id of the group that this one is a part of; null at the top. NOT_FOUND where the account has none with this id. Null
+	// clears it.
 	ParentID graphql.Omittable[*string] `json:"parentId,omitzero"`
 }
 
 // Which groups to list. All that is set must hold; absent fields do not count. Every field here is indexed.
 type GroupWhere struct {
-	// By name.
+	// By what the group is called.
 	Name graphql.Omittable[*StringFilter] `json:"name,omitzero"`
-	// By the group that it is a part of. isNull: true finds those at the top.
+	// By the group that this one is a part of. isNull: true finds those without one.
 	ParentID graphql.Omittable[*IDFilter] `json:"parentId,omitzero"`
 	// By the id in the system that it was imported from.
 	ExternalID graphql.Omittable[*StringFilter] `json:"externalId,omitzero"`
@@ -683,8 +701,8 @@ type IDFilter struct {
 }
 
 // Business that may come: who asked, how far it has got and what it is worth.
-// Reading leads needs `leads:read`, writing them `leads:write`. Reading an edge, such as `owner` or `client`, needs
-// the read scope of what it leads to.
+// Reading leads needs `leads:read`, writing them `leads:write`. Reading an edge, such as `owner` or `client`, needs the
+// read scope of what it leads to.
 type Lead struct {
 	// Names this lead within its account. Starts with `lead_` and never changes.
 	ID string `json:"id"`
@@ -702,17 +720,18 @@ type Lead struct {
 	Email *string `json:"email,omitzero"`
 	// A telephone number as people write it, at most 40 characters.
 	Phone *string `json:"phone,omitzero"`
-	// How far the lead has got.
+	// How far the lead has got. LOST needs lostReason: REQUIRED without it.
 	Stage LeadStage `json:"stage"`
-	// What it is worth if it is won, in minor units of currency: 12550 with GBP is £125.50. Null where it is not known.
+	// What it is worth if it is won, in minor units of currency: 12550 with GBP is £125.50. Null where it is not known. Lists
+	// compare it whatever the currency.
 	Value *int64 `json:"value,omitzero"`
-	// The currency of value. ISO 4217: three capital letters.
+	// The currency of value. ISO 4217: three capital letters. The value is not converted where it changes.
 	Currency string `json:"currency"`
 	// Where the lead came from, in words of the account's own, at most 100 characters.
 	Source *string `json:"source,omitzero"`
 	// The day by which it is expected to be won or lost.
 	ExpectedCloseOn *Date `json:"expectedCloseOn,omitzero"`
-	// Why it was lost, at most 500 characters. Always there where stage is LOST.
+	// Why it was lost, at most 500 characters. Always there where stage is LOST, which is refused without it: REQUIRED.
 	LostReason *string `json:"lostReason,omitzero"`
 	// Labels of the account's own, at most 50 of at most 50 characters each. Empty where there are none.
 	Tags []string `json:"tags"`
@@ -738,40 +757,45 @@ type LeadOrder struct {
 	Direction SortDirection `json:"direction"`
 }
 
-// What to change of a lead. Absent fields stay as they are; null clears a field. A field that every lead must have
-// cannot be cleared: REQUIRED.
+// What to change of a lead. Absent fields stay as they are; null clears a field. A field that every lead must have cannot
+// be cleared: REQUIRED.
 type LeadPatch struct {
-	// The id in the system that the lead is imported from, 1 to 200 characters. TAKEN where another lead of the account
-	// has it. Null clears it.
+	// The id in the system that the lead is imported from, 1 to 200 characters. TAKEN where another lead of the account has
+	// it. Null clears it.
 	ExternalID graphql.Omittable[*string] `json:"externalId,omitzero"`
-	// What to call the lead, 1 to 200 characters. Cannot be cleared.
+	// What the lead is called: who asked, or what for. 1 to 200 characters. Cannot be cleared.
 	Name graphql.Omittable[*string] `json:"name,omitzero"`
-	// An email address, at most 254 characters. Null clears it.
+	// An email address, at most 254 characters. Several leads may share one. Null clears it.
 	Email graphql.Omittable[*string] `json:"email,omitzero"`
 	// A telephone number as people write it, at most 40 characters. Null clears it.
 	Phone graphql.Omittable[*string] `json:"phone,omitzero"`
-	// How far the lead has got. LOST needs lostReason, in this patch or from before. Cannot be cleared.
+	// How far the lead has got. LOST needs lostReason: REQUIRED without it. Cannot be cleared.
 	Stage graphql.Omittable[*LeadStage] `json:"stage,omitzero"`
-	// What it is worth if it is won, in minor units of currency. Null where it is no longer known.
+	// What it is worth if it is won, in minor units of currency: 12550 with GBP is £125.50. Null where it is not known. Lists
+	// compare it whatever the currency. Null clears it.
 	Value graphql.Omittable[*int64] `json:"value,omitzero"`
-	// The currency of value. ISO 4217: three capital letters. The value is not converted. Cannot be cleared.
+	// The currency of value. ISO 4217: three capital letters. The value is not converted where it changes. Cannot be cleared.
 	Currency graphql.Omittable[*string] `json:"currency,omitzero"`
-	// Where the lead came from, at most 100 characters. Null clears it.
+	// Where the lead came from, in words of the account's own, at most 100 characters. Null clears it.
 	Source graphql.Omittable[*string] `json:"source,omitzero"`
 	// The day by which it is expected to be won or lost. Null clears it.
 	ExpectedCloseOn graphql.Omittable[*Date] `json:"expectedCloseOn,omitzero"`
-	// Why it was lost, at most 500 characters. Null clears it, but not while stage is LOST: REQUIRED.
+	// Why it was lost, at most 500 characters. Always there where stage is LOST, which is refused without it: REQUIRED. Null
+	// clears it.
 	LostReason graphql.Omittable[*string] `json:"lostReason,omitzero"`
-	// Replaces all tags: at most 50 of at most 50 characters each. Null empties them.
+	// Labels of the account's own, at most 50 of at most 50 characters each. Replaces all that were there. Null empties the
+	// list.
 	Tags graphql.Omittable[[]string] `json:"tags,omitzero"`
-	// Merged key by key: an absent key stays, a key that is null goes, any other is written. Null empties all. At most
-	// 50 keys and 16 KiB after the change.
+	// Fields of the account's own, at most 50 keys and 16 KiB. The gateway keeps them and does not read them. Merged key by
+	// key at every depth, as RFC 7396 says: an absent key stays, a key that is null goes, any other is written. Limits hold
+	// after the change. Null empties it.
 	CustomFields graphql.Omittable[JSONObject] `json:"customFields,omitzero"`
-	// The id of the user who is responsible. NOT_FOUND where the account has none with this id. Null clears it.
+	// The id of the user who is responsible for this lead. NOT_FOUND where the account has none with this id. Null clears it.
 	OwnerID graphql.Omittable[*string] `json:"ownerId,omitzero"`
-	// The id of the client whom the lead belongs to. NOT_FOUND where the account has none with this id. Null clears it.
+	// The id of the client whom this lead belongs to, or whom it has become. Null where there is none yet. NOT_FOUND where the
+	// account has none with this id. Null clears it.
 	ClientID graphql.Omittable[*string] `json:"clientId,omitzero"`
-	// The id of the team that looks after the lead. NOT_FOUND where the account has none with this id. Null clears it.
+	// The id of the team that looks after this lead. NOT_FOUND where the account has none with this id. Null clears it.
 	GroupID graphql.Omittable[*string] `json:"groupId,omitzero"`
 }
 
@@ -796,21 +820,21 @@ type LeadStageSummary struct {
 
 // Which leads to list. All that is set must hold; absent fields do not count. Every field here is indexed.
 type LeadWhere struct {
-	// By name.
+	// By what the lead is called.
 	Name graphql.Omittable[*StringFilter] `json:"name,omitzero"`
-	// By email address.
+	// By an email address.
 	Email graphql.Omittable[*StringFilter] `json:"email,omitzero"`
 	// By how far the lead has got.
 	Stage graphql.Omittable[*LeadStageFilter] `json:"stage,omitzero"`
-	// By what it is worth, in minor units, whatever the currency. Leads without a value never match.
+	// By what it is worth if it is won.
 	Value graphql.Omittable[*SafeIntFilter] `json:"value,omitzero"`
 	// By where the lead came from.
 	Source graphql.Omittable[*StringFilter] `json:"source,omitzero"`
-	// By the user who is responsible.
+	// By the user who is responsible for this lead. isNull: true finds those without one.
 	OwnerID graphql.Omittable[*IDFilter] `json:"ownerId,omitzero"`
-	// By the client whom the lead belongs to.
+	// By the client whom this lead belongs to. isNull: true finds those without one.
 	ClientID graphql.Omittable[*IDFilter] `json:"clientId,omitzero"`
-	// By the team that looks after the lead.
+	// By the team that looks after this lead. isNull: true finds those without one.
 	GroupID graphql.Omittable[*IDFilter] `json:"groupId,omitzero"`
 	// By the id in the system that it was imported from.
 	ExternalID graphql.Omittable[*StringFilter] `json:"externalId,omitzero"`
@@ -846,7 +870,8 @@ type RemoveGroupMemberPayload struct {
 
 func (RemoveGroupMemberPayload) IsPayload() {}
 
-// Compares a whole number. All that is set must hold, so gte and lt together make a range. Where there is no number, nothing matches.
+// Compares a whole number. All that is set must hold, so gte and lt together make a range. Where there is no number,
+// nothing matches.
 type SafeIntFilter struct {
 	// Exactly this number.
 	Eq graphql.Omittable[*int64] `json:"eq,omitzero"`
@@ -936,8 +961,8 @@ func (UpdateUserPayload) IsPayload() {}
 type UpsertClientInput struct {
 	// Which client, by its id in the system that it comes from, 1 to 200 characters.
 	ExternalID string `json:"externalId"`
-	// What to write. name is required where the client is new; kind and status then default as on create. An externalId
-	// in here is ignored: the one beside it counts.
+	// What to write. Where the client is new, name is required, and kind and status default as on create. An externalId in
+	// here is ignored: the one beside it counts.
 	Patch *ClientPatch `json:"patch"`
 }
 
@@ -967,8 +992,8 @@ func (UpsertClientsPayload) IsPayload() {}
 type UpsertDocumentInput struct {
 	// Which document, by its id in the system that it comes from, 1 to 200 characters.
 	ExternalID string `json:"externalId"`
-	// What to write. title and clientId are required where the document is new. An externalId in here is ignored: the
-	// one beside it counts.
+	// What to write. Where the document is new, title and clientId are required. An externalId in here is ignored: the one
+	// beside it counts.
 	Patch *DocumentPatch `json:"patch"`
 }
 
@@ -998,7 +1023,7 @@ func (UpsertDocumentsPayload) IsPayload() {}
 type UpsertGroupInput struct {
 	// Which group, by its id in the system that it comes from, 1 to 200 characters.
 	ExternalID string `json:"externalId"`
-	// What to write. name is required where the group is new. An externalId in here is ignored: the one beside it counts.
+	// What to write. Where the group is new, name is required. An externalId in here is ignored: the one beside it counts.
 	Patch *GroupPatch `json:"patch"`
 }
 
@@ -1028,8 +1053,8 @@ func (UpsertGroupsPayload) IsPayload() {}
 type UpsertLeadInput struct {
 	// Which lead, by its id in the system that it comes from, 1 to 200 characters.
 	ExternalID string `json:"externalId"`
-	// What to write. name is required where the lead is new; stage and currency then default as on create. An externalId
-	// in here is ignored: the one beside it counts.
+	// What to write. Where the lead is new, name is required, and stage and currency default as on create. An externalId in
+	// here is ignored: the one beside it counts.
 	Patch *LeadPatch `json:"patch"`
 }
 
@@ -1059,8 +1084,8 @@ func (UpsertLeadsPayload) IsPayload() {}
 type UpsertUserInput struct {
 	// Which user, by its id in the system that it comes from, 1 to 200 characters.
 	ExternalID string `json:"externalId"`
-	// What to write. email, name and role are required where the user is new, who is then active unless active says
-	// otherwise. An externalId in here is ignored: the one beside it counts.
+	// What to write. Where the user is new, email, name and role are required, and active defaults as on create. An externalId
+	// in here is ignored: the one beside it counts.
 	Patch *UserPatch `json:"patch"`
 }
 
@@ -1087,8 +1112,8 @@ type UpsertUsersPayload struct {
 func (UpsertUsersPayload) IsPayload() {}
 
 // Somebody who works in the account. A user signs in elsewhere; this is the account's record of the person.
-// Reading users needs `users:read`, writing them `users:write`. Reading an edge, such as `groups` or `leads`, needs
-// the read scope of what it leads to.
+// Reading users needs `users:read`, writing them `users:write`. Reading an edge, such as `groups` or `clients`, needs the
+// read scope of what it leads to.
 type User struct {
 	// Names this user within its account. Starts with `user_` and never changes.
 	ID string `json:"id"`
@@ -1100,13 +1125,15 @@ type User struct {
 	CreatedAt DateTime `json:"createdAt"`
 	// When it was last changed; at first the same as createdAt.
 	UpdatedAt DateTime `json:"updatedAt"`
-	// The email address, at most 254 characters. Unique among the users of the account, without regard to case.
+	// The email address, at most 254 characters. Upper and lower case count as the same. Unique among the users of the
+	// account.
 	Email string `json:"email"`
 	// What the user is called, 1 to 200 characters.
 	Name string `json:"name"`
 	// The part that the user has in the account.
 	Role UserRole `json:"role"`
-	// False for somebody who no longer works here. The record stays, and so does what refers to it.
+	// Whether the user works here. False for somebody who no longer does: the record stays, and so does what refers to it. Set
+	// it to false where a user can't be deleted.
 	Active bool `json:"active"`
 	// Fields of the account's own, at most 50 keys and 16 KiB. The gateway keeps them and does not read them.
 	CustomFields JSONObject `json:"customFields"`
@@ -1134,23 +1161,25 @@ type UserOrder struct {
 	Direction SortDirection `json:"direction"`
 }
 
-// What to change of a user. Absent fields stay as they are; null clears a field. A field that every user must have
-// cannot be cleared: REQUIRED.
+// What to change of a user. Absent fields stay as they are; null clears a field. A field that every user must have cannot
+// be cleared: REQUIRED.
 type UserPatch struct {
-	// The id in the system that the user is imported from, 1 to 200 characters. TAKEN where another user of the account
-	// has it. Null clears it.
+	// The id in the system that the user is imported from, 1 to 200 characters. TAKEN where another user of the account has
+	// it. Null clears it.
 	ExternalID graphql.Omittable[*string] `json:"externalId,omitzero"`
-	// The email address, at most 254 characters. TAKEN where another user of the account has it, in whatever case.
-	// Cannot be cleared.
+	// The email address, at most 254 characters. Upper and lower case count as the same. TAKEN where another user of the
+	// account has it. Cannot be cleared.
 	Email graphql.Omittable[*string] `json:"email,omitzero"`
 	// What the user is called, 1 to 200 characters. Cannot be cleared.
 	Name graphql.Omittable[*string] `json:"name,omitzero"`
 	// The part that the user has in the account. Cannot be cleared.
 	Role graphql.Omittable[*UserRole] `json:"role,omitzero"`
-	// Whether the user works here. Cannot be cleared.
+	// Whether the user works here. False for somebody who no longer does: the record stays, and so does what refers to it. Set
+	// it to false where a user can't be deleted. Cannot be cleared.
 	Active graphql.Omittable[*bool] `json:"active,omitzero"`
-	// Merged key by key: an absent key stays, a key that is null goes, any other is written. Null empties all. At most
-	// 50 keys and 16 KiB after the change.
+	// Fields of the account's own, at most 50 keys and 16 KiB. The gateway keeps them and does not read them. Merged key by
+	// key at every depth, as RFC 7396 says: an absent key stays, a key that is null goes, any other is written. Limits hold
+	// after the change. Null empties it.
 	CustomFields graphql.Omittable[JSONObject] `json:"customFields,omitzero"`
 }
 
@@ -1164,9 +1193,9 @@ type UserRoleFilter struct {
 
 // Which users to list. All that is set must hold; absent fields do not count. Every field here is indexed.
 type UserWhere struct {
-	// By email address.
+	// By the email address.
 	Email graphql.Omittable[*StringFilter] `json:"email,omitzero"`
-	// By name.
+	// By what the user is called.
 	Name graphql.Omittable[*StringFilter] `json:"name,omitzero"`
 	// By the part that the user has in the account.
 	Role graphql.Omittable[*UserRoleFilter] `json:"role,omitzero"`
@@ -1378,7 +1407,7 @@ const (
 	ClientOrderFieldCreatedAt ClientOrderField = "CREATED_AT"
 	// By updatedAt.
 	ClientOrderFieldUpdatedAt ClientOrderField = "UPDATED_AT"
-	// By name.
+	// By name: the name of the person or the organisation.
 	ClientOrderFieldName ClientOrderField = "NAME"
 )
 
@@ -1503,7 +1532,7 @@ const (
 	DocumentOrderFieldCreatedAt DocumentOrderField = "CREATED_AT"
 	// By updatedAt.
 	DocumentOrderFieldUpdatedAt DocumentOrderField = "UPDATED_AT"
-	// By title.
+	// By title: what the document is called.
 	DocumentOrderFieldTitle DocumentOrderField = "TITLE"
 )
 
@@ -1564,7 +1593,7 @@ const (
 	GroupOrderFieldCreatedAt GroupOrderField = "CREATED_AT"
 	// By updatedAt.
 	GroupOrderFieldUpdatedAt GroupOrderField = "UPDATED_AT"
-	// By name.
+	// By name: what the group is called.
 	GroupOrderFieldName GroupOrderField = "NAME"
 )
 
@@ -1625,9 +1654,9 @@ const (
 	LeadOrderFieldCreatedAt LeadOrderField = "CREATED_AT"
 	// By updatedAt.
 	LeadOrderFieldUpdatedAt LeadOrderField = "UPDATED_AT"
-	// By name.
+	// By name: what the lead is called.
 	LeadOrderFieldName LeadOrderField = "NAME"
-	// By value in minor units, whatever the currency.
+	// By value: what it is worth if it is won.
 	LeadOrderFieldValue LeadOrderField = "VALUE"
 )
 
@@ -1752,29 +1781,29 @@ func (e LeadStage) MarshalJSON() ([]byte, error) {
 type RecordType string
 
 const (
-	// A Group.
-	RecordTypeGroup RecordType = "GROUP"
-	// A User.
-	RecordTypeUser RecordType = "USER"
-	// A Client.
+	// A client.
 	RecordTypeClient RecordType = "CLIENT"
-	// A Lead.
-	RecordTypeLead RecordType = "LEAD"
-	// A Document.
+	// A document.
 	RecordTypeDocument RecordType = "DOCUMENT"
+	// A group.
+	RecordTypeGroup RecordType = "GROUP"
+	// A lead.
+	RecordTypeLead RecordType = "LEAD"
+	// A user.
+	RecordTypeUser RecordType = "USER"
 )
 
 var AllRecordType = []RecordType{
-	RecordTypeGroup,
-	RecordTypeUser,
 	RecordTypeClient,
-	RecordTypeLead,
 	RecordTypeDocument,
+	RecordTypeGroup,
+	RecordTypeLead,
+	RecordTypeUser,
 }
 
 func (e RecordType) IsValid() bool {
 	switch e {
-	case RecordTypeGroup, RecordTypeUser, RecordTypeClient, RecordTypeLead, RecordTypeDocument:
+	case RecordTypeClient, RecordTypeDocument, RecordTypeGroup, RecordTypeLead, RecordTypeUser:
 		return true
 	}
 	return false
@@ -1951,7 +1980,7 @@ const (
 	UserOrderFieldCreatedAt UserOrderField = "CREATED_AT"
 	// By updatedAt.
 	UserOrderFieldUpdatedAt UserOrderField = "UPDATED_AT"
-	// By name.
+	// By name: what the user is called.
 	UserOrderFieldName UserOrderField = "NAME"
 )
 

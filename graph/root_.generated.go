@@ -2651,7 +2651,7 @@ func newExecutionContext(
 	}
 }
 
-//go:embed "schema/changes.graphqls" "schema/clients.graphqls" "schema/common.graphqls" "schema/documents.graphqls" "schema/groups.graphqls" "schema/internal.graphqls" "schema/leads.graphqls" "schema/users.graphqls"
+//go:embed "sdl/changes.graphqls" "sdl/clients.graphqls" "sdl/common.graphqls" "sdl/documents.graphqls" "sdl/groups.graphqls" "sdl/internal.graphqls" "sdl/leads.graphqls" "sdl/users.graphqls"
 var sourcesFS embed.FS
 
 func sourceData(filename string) string {
@@ -2663,14 +2663,14 @@ func sourceData(filename string) string {
 }
 
 var sources = []*ast.Source{
-	{Name: "schema/changes.graphqls", Input: sourceData("schema/changes.graphqls"), BuiltIn: false},
-	{Name: "schema/clients.graphqls", Input: sourceData("schema/clients.graphqls"), BuiltIn: false},
-	{Name: "schema/common.graphqls", Input: sourceData("schema/common.graphqls"), BuiltIn: false},
-	{Name: "schema/documents.graphqls", Input: sourceData("schema/documents.graphqls"), BuiltIn: false},
-	{Name: "schema/groups.graphqls", Input: sourceData("schema/groups.graphqls"), BuiltIn: false},
-	{Name: "schema/internal.graphqls", Input: sourceData("schema/internal.graphqls"), BuiltIn: false},
-	{Name: "schema/leads.graphqls", Input: sourceData("schema/leads.graphqls"), BuiltIn: false},
-	{Name: "schema/users.graphqls", Input: sourceData("schema/users.graphqls"), BuiltIn: false},
+	{Name: "sdl/changes.graphqls", Input: sourceData("sdl/changes.graphqls"), BuiltIn: false},
+	{Name: "sdl/clients.graphqls", Input: sourceData("sdl/clients.graphqls"), BuiltIn: false},
+	{Name: "sdl/common.graphqls", Input: sourceData("sdl/common.graphqls"), BuiltIn: false},
+	{Name: "sdl/documents.graphqls", Input: sourceData("sdl/documents.graphqls"), BuiltIn: false},
+	{Name: "sdl/groups.graphqls", Input: sourceData("sdl/groups.graphqls"), BuiltIn: false},
+	{Name: "sdl/internal.graphqls", Input: sourceData("sdl/internal.graphqls"), BuiltIn: false},
+	{Name: "sdl/leads.graphqls", Input: sourceData("sdl/leads.graphqls"), BuiltIn: false},
+	{Name: "sdl/users.graphqls", Input: sourceData("sdl/users.graphqls"), BuiltIn: false},
 }
 var parsedSchema = gqlparser.MustLoadSchema(sources...)
 

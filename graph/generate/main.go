@@ -1,4 +1,5 @@
-// Command generate runs gqlgen with what the schema says by convention:
+// Command generate expands the schema, from graph/schema to graph/sdl, and runs
+// gqlgen on it with what the schema says by convention:
 //
 //   - in a record, a field that is another record, or a page or list of them,
 //     is an edge: it gets a resolver and is no part of the struct. A single one
@@ -25,14 +26,24 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	// The directory of go generate is graph/; gqlgen.yml is found above it.
-	cfg, err := config.LoadConfigFromDefaultLocations()
-	if err == nil {
-		err = api.Generate(cfg, api.PrependPlugin(conventions{}))
-	}
-	if err != nil {
+	if err := run(); err != nil {
 		log.Fatal(err)
 	}
+}
+
+func run() error {
+	// The directory of go generate is graph/; paths are told from the module's root, as by gqlgen.yml.
+	if err := os.Chdir(".."); err != nil {
+		return err
+	}
+	if err := expand("graph/schema", "graph/sdl"); err != nil {
+		return err
+	}
+	cfg, err := config.LoadConfigFromDefaultLocations()
+	if err != nil {
+		return err
+	}
+	return api.Generate(cfg, api.PrependPlugin(conventions{}))
 }
 
 type conventions struct{}

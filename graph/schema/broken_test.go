@@ -28,7 +28,7 @@ func TestRulesSeeWhatIsBroken(t *testing.T) {
 		{"users", `@edge(by: "ownerId")`, `@edge(by: "userId")`, "User.clients: ClientWhere has no userId"},
 		{"leads", ` @scope(requires: "leads:write")`, ``, "Mutation.convertLead has no @scope"},
 		{"leads", "`leads:read`", "it", "Query.leads: its description does not name `leads:read`"},
-		{"changes", "  LEAD\n", "  LEED\n", "RecordType.LEAD is missing"},
+		{"leads", "  LEAD\n", "  LEED\n", "RecordType.LEAD is missing"},
 	} {
 		t.Run(c.want, func(t *testing.T) {
 			t.Parallel()
