@@ -18,13 +18,14 @@ type response struct {
 	handle *shards.Handle
 	caller *tenancy.Caller
 
-	mu       sync.Mutex
-	snap     *shards.Snapshot
-	records  map[*kind]*loader[*record]
-	pages    map[string]*loader[*page]
-	counts   map[string]*loader[int64]
-	history  map[string]*loader[*changePage]
-	problems error
+	request *tenancy.Request
+
+	mu      sync.Mutex
+	snap    *shards.Snapshot
+	records map[*kind]*loader[*record]
+	pages   map[string]*loader[*page]
+	counts  map[string]*loader[int64]
+	history map[string]*loader[*changePage]
 }
 
 // record is a row and, once somebody asked for it, the struct that it decodes to.
@@ -51,22 +52,20 @@ var errNoTenant = errors.New("a request without a verified account")
 // newResponse returns the context of an answer. Without a verified account in
 // ctx every access to data is an error, never "all" (invariant 1).
 func newResponse(ctx context.Context, m *model) (context.Context, *response) {
-	r := &response{model: m}
-	r.caller, _ = tenancy.CallerFrom(ctx)
-	r.handle = tenancy.HandleFrom(ctx)
-	if r.caller == nil || r.handle == nil {
-		r.problems = errNoTenant
+	request, ok := tenancy.RequestFrom(ctx)
+	if !ok {
+		return ctx, nil
 	}
+	r := &response{model: m, request: request, handle: request.Handle, caller: request.Caller}
 	r.reset()
 	return context.WithValue(ctx, responseKey{}, r), r
 }
 
 func from(ctx context.Context) (*response, error) {
-	r, ok := ctx.Value(responseKey{}).(*response)
-	if !ok {
-		return nil, errors.New("a resolver outside of a response")
+	if r, ok := ctx.Value(responseKey{}).(*response); ok {
+		return r, nil
 	}
-	return r, r.problems
+	return nil, errNoTenant
 }
 
 func (r *response) reset() {

@@ -15,7 +15,6 @@ import (
 
 	"gatehouse/graph"
 	"gatehouse/shards"
-	"gatehouse/tenancy"
 )
 
 // outcome is what every mutation's payload has beside its records.
@@ -62,7 +61,7 @@ func mutate(ctx context.Context, r *response, input any, prepare attempt, done a
 			}
 		}
 		d := &draft{response: r}
-		d.write = shards.Write{Actor: r.caller.Actor, RequestID: tenancy.RequestID(ctx), Key: key}
+		d.write = shards.Write{Actor: r.caller.Actor, RequestID: r.request.ID, Key: key}
 		if err := prepare(ctx, d); err != nil {
 			return outcome{}, err
 		}
@@ -114,7 +113,7 @@ func (o outcome) complete() outcome {
 // idempotency returns the key of the mutation's root field, nil where the
 // request has none. A key stands for one input: name and arguments of the field.
 func idempotency(ctx context.Context, r *response, input any) (*shards.IdempotencyKey, error) {
-	text := tenancy.IdempotencyKey(ctx)
+	text := r.request.IdempotencyKey
 	if text == "" {
 		return nil, nil
 	}

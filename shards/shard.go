@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -101,11 +102,23 @@ type opening struct {
 	once  sync.Once
 	shard *Shard
 	err   error
+	ready atomic.Bool // shard is set
 }
 
 // NewPool returns a pool that opens shards with opts.
 func NewPool(opts Options) *Pool {
 	return &Pool{opts: opts, shards: map[string]*opening{}}
+}
+
+// Get returns the shard of that id if it is open.
+func (p *Pool) Get(id string) (*Shard, bool) {
+	p.mu.Lock()
+	o, ok := p.shards[id]
+	p.mu.Unlock()
+	if !ok || !o.ready.Load() {
+		return nil, false
+	}
+	return o.shard, true
 }
 
 // Shard returns the shard of that id, and opens it first where it is not open.
@@ -119,7 +132,10 @@ func (p *Pool) Shard(ctx context.Context, spec Spec) (*Shard, error) {
 	}
 	p.mu.Unlock()
 	// Outside the lock, so that a slow shard holds up nobody else's.
-	o.once.Do(func() { o.shard, o.err = Open(context.WithoutCancel(ctx), spec, p.opts) })
+	o.once.Do(func() {
+		o.shard, o.err = Open(context.WithoutCancel(ctx), spec, p.opts)
+		o.ready.Store(o.err == nil)
+	})
 	if o.err != nil {
 		p.mu.Lock()
 		if p.shards[spec.ID] == o {

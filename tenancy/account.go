@@ -1,7 +1,6 @@
 package tenancy
 
 import (
-	"context"
 	"encoding/json"
 	"time"
 
@@ -53,18 +52,4 @@ type Caller struct {
 	// ExpiresAt is from when on the credential is refused, leeway included;
 	// zero where it doesn't expire. Long-lived connections end then.
 	ExpiresAt time.Time
-}
-
-type callerKey struct{}
-
-// WithCaller returns a context that carries c.
-func WithCaller(ctx context.Context, c *Caller) context.Context {
-	return context.WithValue(ctx, callerKey{}, c)
-}
-
-// CallerFrom returns the context's caller. Without one it returns nil and
-// false, which must be treated as an error (invariant 7).
-func CallerFrom(ctx context.Context) (*Caller, bool) {
-	c, ok := ctx.Value(callerKey{}).(*Caller)
-	return c, ok && c != nil
 }

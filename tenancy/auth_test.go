@@ -294,20 +294,18 @@ func TestRegionsAreClosedByDefault(t *testing.T) {
 	}
 }
 
-func TestAnAbsentCallerIsNoCaller(t *testing.T) {
+func TestAnAbsentRequestIsNoRequest(t *testing.T) {
 	t.Parallel()
-	for _, ctx := range []context.Context{context.Background(), WithCaller(context.Background(), nil)} {
-		if c, ok := CallerFrom(ctx); c != nil || ok {
-			t.Errorf("got %+v, %v", c, ok)
+	for _, r := range []*Request{nil, {}, {Caller: &Caller{}}} {
+		if got, ok := RequestFrom(WithRequest(context.Background(), r)); ok {
+			t.Errorf("got %+v, true", got)
 		}
 	}
-	c := &Caller{Role: "viewer"}
-	if got, ok := CallerFrom(WithCaller(context.Background(), c)); got != c || !ok {
-		t.Errorf("got %+v, %v", got, ok)
+	if got, ok := RequestFrom(context.Background()); got != nil || ok {
+		t.Errorf("got %+v, %t", got, ok)
 	}
 }
 
-// FuzzTokenHeader: whatever is sent, nothing panics and nobody gets in.
 func FuzzTokenHeader(f *testing.F) {
 	x := newFixture(f)
 	_, key := x.key(f, "acme", time.Time{})

@@ -82,15 +82,24 @@ func (g *Gate) route(ctx context.Context, account Account, fresh bool) (*shards.
 	if shard, ok := g.pool.Get(account.ShardID); ok {
 		return shard, nil
 	}
-	spec, err := g.directory.Shard(ctx, account.ShardID)
-	if err == nil {
-		var shard *shards.Shard
-		if shard, err = g.pool.Shard(ctx, spec.Spec()); err == nil {
-			return shard, nil
+	shard, err := g.open(ctx, account.ShardID)
+	if err != nil {
+		return nil, &shards.Error{
+			Code: shards.Unavailable, Message: "the account can't be reached just now", RetryAfter: time.Second,
+			Err: fmt.Errorf("route of account %s: %w", account.ID, err),
 		}
 	}
-	return nil, &shards.Error{
-		Code: shards.Unavailable, Message: "the account can't be reached just now", RetryAfter: time.Second,
-		Err: fmt.Errorf("route of account %s: %w", account.ID, err),
+	return shard, nil
+}
+
+func (g *Gate) open(ctx context.Context, id string) (*shards.Shard, error) {
+	s, err := g.directory.Shard(ctx, id)
+	if err != nil {
+		return nil, err
 	}
+	spec, err := s.Spec(g.directory.options.LookupEnv)
+	if err != nil {
+		return nil, err
+	}
+	return g.pool.Shard(ctx, spec)
 }

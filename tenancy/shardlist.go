@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/uptrace/bun"
+
+	"gatehouse/shards"
 )
 
 // ShardState says whether a shard takes new accounts.
@@ -26,6 +28,13 @@ type Shard struct {
 	Region      string   // where the data lies; an account's residency must equal it
 	Dedicated   bool     // holds just one account
 	State       ShardState
+}
+
+// Spec returns what opens the shard. It fails where the DSN names a variable
+// that is not set.
+func (s Shard) Spec(lookup func(name string) (string, bool)) (shards.Spec, error) {
+	dsn, err := ExpandDSN(s.DSN, lookup)
+	return shards.Spec{ID: s.ID, Engine: s.Engine, DSN: dsn, Region: s.Region}, err
 }
 
 type shardRow struct {

@@ -1,0 +1,94 @@
+package resolvers
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/executor"
+	"github.com/99designs/gqlgen/graphql/handler/extension"
+	"github.com/99designs/gqlgen/graphql/handler/lru"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"gatehouse/graph"
+)
+
+// Options of an executor.
+type Options struct {
+	Log *slog.Logger
+	// Introspection lets callers read the schema.
+	Introspection bool
+}
+
+// parsedDocuments is how many documents are kept parsed and validated.
+const parsedDocuments = 1000
+
+// maxTokens bounds what is parsed of a document.
+const maxTokens = 2000
+
+// NewExecutor returns what executes operations on the schema. A context
+// without a tenancy.Request gets no data.
+func NewExecutor(o Options) (*executor.Executor, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	m, err := newModel(whole())
+	if err != nil {
+		return nil, err
+	}
+	e := executor.New(graph.NewExecutableSchema(graph.Config{
+		Schema: public(whole()), Resolvers: Root{}, Directives: graph.DirectiveRoot{Scope: scope},
+	}))
+	e.SetQueryCache(lru.New[*ast.QueryDocument](parsedDocuments))
+	e.SetParserTokenLimit(maxTokens)
+	p := presenter{log: o.Log}
+	e.SetErrorPresenter(p.present)
+	e.SetRecoverFunc(p.recovered)
+	if o.Introspection {
+		e.Use(extension.Introspection{})
+	}
+	// A query is one response, a mutation one for each root field: what follows
+	// a write must see it.
+	e.AroundResponses(func(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
+		if graphql.GetOperationContext(ctx).Operation.Operation == ast.Mutation {
+			return next(ctx)
+		}
+		ctx, r := newResponse(ctx, m)
+		if r != nil {
+			defer r.close()
+		}
+		return next(ctx)
+	})
+	e.AroundRootFields(func(ctx context.Context, next graphql.RootResolver) graphql.Marshaler {
+		if graphql.GetOperationContext(ctx).Operation.Operation != ast.Mutation {
+			return next(ctx)
+		}
+		ctx, r := newResponse(ctx, m)
+		if r != nil {
+			defer r.close()
+		}
+		return next(ctx)
+	})
+	return e, nil
+}
+
+// scope lets only callers pass who hold the scope that a root field requires.
+func scope(ctx context.Context, _ any, next graphql.Resolver, requires string) (any, error) {
+	r, err := from(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.may(requires); err != nil {
+		return nil, err
+	}
+	return next(ctx)
+}
+
+// Scopes returns all scopes that the schema names, sorted.
+func Scopes() ([]string, error) {
+	m, err := newModel(whole())
+	if err != nil {
+		return nil, err
+	}
+	return m.scopes, nil
+}
