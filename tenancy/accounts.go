@@ -25,10 +25,15 @@ type NewAccount struct {
 	// fewest accounts is taken, dedicated ones left out.
 	ShardID string
 	Limits  json.RawMessage // optional
+	// Begin, where set, makes room for the account on its shard. It is called
+	// once nothing speaks against the account any more, and before anybody can
+	// find it; its error means that there is no account. The directory takes no
+	// other change meanwhile.
+	Begin func(ctx context.Context, a Account) error
 }
 
 // CreateAccount puts a new, active account into the directory, with epoch 1,
-// and says on which shard. Nothing is written to the shard.
+// and says on which shard. Nothing but Begin writes to the shard.
 func (d *Directory) CreateAccount(ctx context.Context, n NewAccount) (Account, error) {
 	a, err := d.newAccount(n)
 	if err != nil {
@@ -47,6 +52,11 @@ func (d *Directory) CreateAccount(ctx context.Context, n NewAccount) (Account, e
 		}
 		if a.ShardID, err = pickShard(ctx, tx, n.ShardID, a.Residency); err != nil {
 			return err
+		}
+		if n.Begin != nil {
+			if err := n.Begin(ctx, a); err != nil {
+				return err
+			}
 		}
 		_, err = tx.NewInsert().Model(&accountRow{Account: a}).Exec(ctx)
 		return err

@@ -1,12 +1,14 @@
 package tenancy
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -360,6 +362,33 @@ func TestClosedAccountsStayClosed(t *testing.T) {
 		t.Error(err)
 	}
 	if err := d.RevokeKey(ctx, "nokey"); !errors.Is(err, ErrNotFound) {
+		t.Error(err)
+	}
+}
+
+func TestAnAccountIsBegunOnItsShardFirst(t *testing.T) {
+	t.Parallel()
+	d, _ := newDirectory(t, nil)
+	refusal := errors.New("the shard is down")
+	var begun []string
+	_, err := d.CreateAccount(t.Context(), NewAccount{ID: "account_new", Name: "new", Residency: "UK", Begin: func(ctx context.Context, a Account) error {
+		begun = append(begun, a.ID+" on "+a.ShardID)
+		if _, err := d.Account(ctx, a.ID); !errors.Is(err, ErrNotFound) {
+			t.Errorf("the account is there already: %v", err)
+		}
+		return refusal
+	}})
+	if !errors.Is(err, refusal) || !slices.Equal(begun, []string{"account_new on uk-1"}) {
+		t.Errorf("got %v, %v", err, begun)
+	}
+	if _, err := d.Account(t.Context(), "new"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("there is an account: %v", err)
+	}
+	_, err = d.CreateAccount(t.Context(), NewAccount{ID: "x", Name: "acme", Residency: "UK", Begin: func(context.Context, Account) error {
+		t.Error("begun, although the name is taken")
+		return nil
+	}})
+	if shards.CodeOf(err) != shards.BadRequest {
 		t.Error(err)
 	}
 }
