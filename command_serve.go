@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+
+	"gatehouse/shards"
+	"gatehouse/tenancy"
+)
+
+type serveCommand struct {
+	Config string `default:"gatehouse.yml" env:"GATEHOUSE_CONFIG" placeholder:"FILE" help:"The configuration (${default})."`
+}
+
+func (c *serveCommand) run(ctx context.Context, _, stderr io.Writer) error {
+	config, err := loadConfig(c.Config, os.LookupEnv)
+	if err != nil {
+		return err
+	}
+	log := newLog(config, stderr)
+	var secrets [][]byte
+	for _, secret := range config.Secrets.Bookmarks {
+		secrets = append(secrets, []byte(secret))
+	}
+	keys, err := shards.NewKeyring(secrets...)
+	if err != nil {
+		return err
+	}
+	at, err := claimSoon(config.Data)
+	if err != nil {
+		return err
+	}
+	o, err := openOffice(ctx, at, officeOptions{Keys: keys, Log: log})
+	if err != nil {
+		_ = at.release()
+		return err
+	}
+	defer closeOffice(o, log)
+	// Now rather than at the first request: whoever starts it is still looking.
+	if err := o.openShards(ctx); err != nil {
+		return err
+	}
+	auth, err := newAuthenticator(ctx, config, o, log)
+	if err != nil {
+		return err
+	}
+	handler, err := newHandler(o, settings{
+		Auth: auth, Keys: keys, Log: log, Introspection: config.Introspection, ServeSchema: config.Introspection,
+		Origins: config.CORS.Origins, MaxBody: config.Limits.MaxBody, Timeout: config.Limits.Timeout,
+	})
+	if err != nil {
+		return err
+	}
+	listener, err := listen(config.Listen)
+	if err != nil {
+		return err
+	}
+	log.Info("serving", "address", listener.Addr().String(), "regions", config.Regions, "version", version())
+	return serve(ctx, o, listener, handler, log)
+}
+
+func newLog(c config, w io.Writer) *slog.Logger {
+	level, _ := logLevel(c.Log.Level)
+	options := &slog.HandlerOptions{Level: level}
+	if c.Log.Format == "text" {
+		return slog.New(slog.NewTextHandler(w, options))
+	}
+	return slog.New(slog.NewJSONHandler(w, options))
+}
+
+func newAuthenticator(ctx context.Context, c config, o *office, log *slog.Logger) (*tenancy.Authenticator, error) {
+	roles, err := tenancy.NewRoles(o.scopes).With(c.Tokens.Roles)
+	if err != nil {
+		return nil, err
+	}
+	var verifier *tenancy.Tokens
+	if t, some := c.tokens(roles); some {
+		t.OnKeySetError = func(err error) { log.Warn("the issuer's keys can't be fetched", "error", err) }
+		if verifier, err = tenancy.NewTokens(ctx, t); err != nil {
+			return nil, err
+		}
+	} else {
+		log.Warn("no tokens are configured: only API keys are accepted")
+	}
+	return tenancy.NewAuthenticator(o.directory, verifier, c.Regions)
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"gatehouse/tenancy"
+)
+
+// config is what serve is told: a YAML file, in which an unknown key is an
+// error, and over it the environment. examples/gatehouse.yml explains the keys.
+type config struct {
+	Listen  string   `yaml:"listen"`
+	Data    string   `yaml:"data"`
+	Regions []string `yaml:"regions"`
+	Secrets struct {
+		Bookmarks []string `yaml:"bookmarks"` // the first signs, all are accepted
+	} `yaml:"secrets"`
+	Tokens tokensConfig `yaml:"tokens"`
+	CORS   struct {
+		Origins []string `yaml:"origins"`
+	} `yaml:"cors"`
+	Limits struct {
+		MaxBody int64         `yaml:"maxBody"` // bytes
+		Timeout time.Duration `yaml:"timeout"`
+	} `yaml:"limits"`
+	Introspection bool `yaml:"introspection"`
+	Log           struct {
+		Level  string `yaml:"level"`
+		Format string `yaml:"format"`
+	} `yaml:"log"`
+}
+
+type tokensConfig struct {
+	Issuer     string        `yaml:"issuer"`
+	Audience   string        `yaml:"audience"`
+	JWKS       string        `yaml:"jwks"`
+	Secrets    []string      `yaml:"secrets"`
+	Algorithms []string      `yaml:"algorithms"`
+	Leeway     time.Duration `yaml:"leeway"`
+	Claims     struct {
+		Account string `yaml:"account"`
+		Subject string `yaml:"subject"`
+		Name    string `yaml:"name"`
+		Role    string `yaml:"role"`
+		Scopes  string `yaml:"scopes"`
+	} `yaml:"claims"`
+	Roles map[string][]string `yaml:"roles"` // replaced or added: role to patterns of scopes
+}
+
+// Defaults that dev has too. A document's content may have 1 MiB.
+const (
+	defaultMaxBody = 2 << 20
+	defaultTimeout = 10 * time.Second
+)
+
+func defaultConfig() config {
+	c := config{Listen: "127.0.0.1:8080"}
+	c.Limits.MaxBody, c.Limits.Timeout = defaultMaxBody, defaultTimeout
+	c.Log.Level, c.Log.Format = "info", "json"
+	return c
+}
+
+type lookupEnv func(name string) (value string, ok bool)
+
+// loadConfig reads and checks a configuration. Where several things are wrong
+// with it the error is problems.
+func loadConfig(path string, lookup lookupEnv) (config, error) {
+	c := defaultConfig()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return c, fmt.Errorf("read the configuration: %w", err)
+	}
+	if err := c.decode(filepath.Base(path), text); err != nil {
+		return c, err
+	}
+	var wrong problems
+	wrong = append(wrong, c.override(lookup)...)
+	wrong = append(wrong, c.expandSecrets(lookup)...)
+	wrong = append(wrong, c.check()...)
+	if len(wrong) > 0 {
+		return c, wrong
+	}
+	return c, nil
+}
+
+// decode reads the YAML text over what c holds.
+func (c *config) decode(name string, text []byte) error {
+	decoder := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict())
+	err := decoder.Decode(c)
+	if errors.Is(err, io.EOF) { // empty: all of it may come from the environment
+		return nil
+	}
+	if err == nil {
+		var more any
+		if err := decoder.Decode(&more); !errors.Is(err, io.EOF) {
+			return fmt.Errorf("%s: there must be one document only", name)
+		}
+		return nil
+	}
+	var at yaml.Error
+	if !errors.As(err, &at) {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	message := strings.Replace(at.GetMessage(), "unknown field", "unknown key", 1)
+	var mismatch *yaml.TypeError
+	if errors.As(err, &mismatch) {
+		message = "this value must be a " + kindOf(mismatch.DstType.String())
+	}
+	return fmt.Errorf("%s:%d: %s", name, at.GetToken().Position.Line, message)
+}
+
+func kindOf(goType string) string {
+	switch goType {
+	case "time.Duration":
+		return "duration, for example 10s"
+	case "bool":
+		return "truth value: true or false"
+	case "int64":
+		return "whole number"
+	case "string":
+		return "text"
+	}
+	return "section"
+}
+
+// tokens returns what makes a verifier of tokens, and false where none are
+// configured: then only API keys are accepted.
+func (c *config) tokens(roles tenancy.Roles) (tenancy.TokenConfig, bool) {
+	t := c.Tokens
+	out := tenancy.TokenConfig{
+		Issuer: t.Issuer, Audience: t.Audience, JWKSURL: t.JWKS, Algorithms: t.Algorithms, Leeway: t.Leeway, Roles: roles,
+		Claims: tenancy.ClaimNames{
+			Account: t.Claims.Account, Subject: t.Claims.Subject, Name: t.Claims.Name, Role: t.Claims.Role, Scopes: t.Claims.Scopes,
+		},
+	}
+	for _, secret := range t.Secrets {
+		out.Secrets = append(out.Secrets, []byte(secret))
+	}
+	return out, t.Issuer != "" || t.Audience != "" || t.JWKS != "" || len(t.Secrets) > 0
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+const (
+	minSecret  = 32 // bytes
+	maxMaxBody = 64 << 20
+	// maxTimeout lets an answer be written before the connection's own timeout.
+	maxTimeout = 25 * time.Second
+)
+
+// check returns what is wrong with the values as such, a line each. Secrets
+// are not repeated in it. What only the directory, the shards or the port can
+// tell comes later.
+func (c *config) check() (wrong problems) {
+	add := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
+	if _, port, err := net.SplitHostPort(c.Listen); err != nil || !isPort(port) {
+		add("listen: %q is no address; write host:port, for example 127.0.0.1:8080", c.Listen)
+	}
+	if c.Data == "" {
+		add("data is missing: the folder with the account directory")
+	}
+	if len(c.Regions) == 0 {
+		add("regions is missing: those whose accounts this gateway may serve, for example [UK]")
+	}
+	if len(c.Secrets.Bookmarks) == 0 {
+		add("secrets.bookmarks is missing: a secret of at least %d bytes", minSecret)
+	}
+	for i, secret := range c.Secrets.Bookmarks {
+		if secret != "" && len(secret) < minSecret {
+			add("secrets.bookmarks[%d] is shorter than %d bytes", i, minSecret)
+		}
+	}
+	for i, secret := range c.Tokens.Secrets {
+		if secret != "" && len(secret) < minSecret {
+			add("tokens.secrets[%d] is shorter than %d bytes", i, minSecret)
+		}
+	}
+	for _, origin := range c.CORS.Origins {
+		if !isOrigin(origin) {
+			add("cors.origins: %q is no origin; write each one out, for example https://app.example.org", origin)
+		}
+	}
+	if c.Limits.MaxBody < 1 || c.Limits.MaxBody > maxMaxBody {
+		add("limits.maxBody must be 1 to %d bytes", maxMaxBody)
+	}
+	if c.Limits.Timeout <= 0 || c.Limits.Timeout > maxTimeout {
+		add("limits.timeout must be above 0s and at most %v", maxTimeout)
+	}
+	if _, ok := logLevel(c.Log.Level); !ok {
+		add("log.level must be debug, info, warn or error, not %q", c.Log.Level)
+	}
+	if c.Log.Format != "text" && c.Log.Format != "json" {
+		add("log.format must be text or json, not %q", c.Log.Format)
+	}
+	return wrong
+}
+
+func isPort(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && strconv.FormatUint(n, 10) == s
+}
+
+// isOrigin reports whether s is an origin as browsers send it: nothing but
+// scheme, host and port, and no wildcard.
+func isOrigin(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" &&
+		u.Hostname() != "*" && s == u.Scheme+"://"+u.Host
+}
+
+func logLevel(s string) (slog.Level, bool) {
+	switch s {
+	case "debug":
+		return slog.LevelDebug, true
+	case "info":
+		return slog.LevelInfo, true
+	case "warn":
+		return slog.LevelWarn, true
+	case "error":
+		return slog.LevelError, true
+	}
+	return 0, false
+}
