@@ -45,11 +45,12 @@ func (c *devCommand) run(ctx context.Context, stdout, stderr io.Writer) error {
 		_ = listener.Close()
 		return err
 	}
-	if !isLoopback(listener.Addr()) {
-		fmt.Fprintf(stderr, "gatehouse: warning: %s can be reached from other machines, and the demo tokens with it\n", listener.Addr())
-	}
-	printWelcome(stdout, listener.Addr(), tokens)
-	return serve(ctx, o, listener, handler, log)
+	return serve(ctx, o, listener, handler, log, func() {
+		if !isLoopback(listener.Addr()) {
+			fmt.Fprintf(stderr, "gatehouse: warning: %s can be reached from other machines, and the demo tokens with it\n", listener.Addr())
+		}
+		printWelcome(stdout, listener.Addr(), tokens)
+	})
 }
 
 // handler returns dev's handler and the demo tokens.

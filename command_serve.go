@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -42,7 +43,7 @@ func (c *serveCommand) run(ctx context.Context, _, stderr io.Writer) error {
 	if err := o.openShards(ctx); err != nil {
 		return err
 	}
-	auth, err := newAuthenticator(ctx, config, o, log)
+	auth, tokens, err := newAuthenticator(ctx, config, o, log)
 	if err != nil {
 		return err
 	}
@@ -57,8 +58,12 @@ func (c *serveCommand) run(ctx context.Context, _, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	log.Info("serving", "address", listener.Addr().String(), "regions", config.Regions, "version", version())
-	return serve(ctx, o, listener, handler, log)
+	return serve(ctx, o, listener, handler, log, func() {
+		if !tokens {
+			log.Warn("no tokens are configured: only API keys are accepted")
+		}
+		log.Info("serving", "address", listener.Addr().String(), "regions", config.Regions, "version", version())
+	})
 }
 
 func newLog(c config, w io.Writer) *slog.Logger {
@@ -70,19 +75,23 @@ func newLog(c config, w io.Writer) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(w, options))
 }
 
-func newAuthenticator(ctx context.Context, c config, o *office, log *slog.Logger) (*tenancy.Authenticator, error) {
+// newAuthenticator also returns whether tokens are accepted, beside API keys.
+func newAuthenticator(ctx context.Context, c config, o *office, log *slog.Logger) (*tenancy.Authenticator, bool, error) {
 	roles, err := tenancy.NewRoles(o.scopes).With(c.Tokens.Roles)
 	if err != nil {
-		return nil, err
+		return nil, false, fmt.Errorf("tokens.roles: %s", plain(err))
 	}
 	var verifier *tenancy.Tokens
-	if t, some := c.tokens(roles); some {
+	t, tokens := c.tokens(roles)
+	if tokens {
 		t.OnKeySetError = func(err error) { log.Warn("the issuer's keys can't be fetched", "error", err) }
 		if verifier, err = tenancy.NewTokens(ctx, t); err != nil {
-			return nil, err
+			return nil, false, err
 		}
-	} else {
-		log.Warn("no tokens are configured: only API keys are accepted")
 	}
-	return tenancy.NewAuthenticator(o.directory, verifier, c.Regions)
+	auth, err := tenancy.NewAuthenticator(o.directory, verifier, c.Regions)
+	if err != nil {
+		return nil, false, fmt.Errorf("regions: %w", err)
+	}
+	return auth, tokens, nil
 }

@@ -16,7 +16,7 @@ Exit codes: 0 done, 1 failed, with one line on stderr, 2 wrong command line.`
 
 // commandLine is everything that can be said on the command line.
 type commandLine struct {
-	Dev   devCommand   `cmd:"" group:"run" help:"Serve demo data on this machine, with GraphiQL and tokens. Makes what is missing."`
+	Dev   devCommand   `cmd:"" group:"run" help:"Serve demo data on this machine, with GraphiQL."`
 	Token tokenCommand `cmd:"" group:"run" help:"Print a token for the data folder of dev."`
 	Serve serveCommand `cmd:"" group:"run" help:"Serve in production, as a configuration file says."`
 
@@ -43,7 +43,7 @@ type commandLine struct {
 		Add  shardsAdd  `cmd:"" help:"Add a shard. Its database is made where there is none."`
 		List shardsList `cmd:"" help:"List all shards."`
 	} `cmd:"" group:"data" help:"Add and list the databases that hold accounts."`
-	Migrate migrateCommand `cmd:"" group:"data" help:"Bring the directory and all shards up to date. Makes the directory where there is none."`
+	Migrate migrateCommand `cmd:"" group:"data" help:"Bring the directory and all shards up to date."`
 
 	Schema  schemaCommand  `cmd:"" group:"about" help:"Print the GraphQL schema."`
 	Version versionCommand `cmd:"" group:"about" help:"Print the version."`

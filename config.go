@@ -107,8 +107,8 @@ func (c *config) decode(name string, text []byte) error {
 		return nil
 	}
 	var at yaml.Error
-	if !errors.As(err, &at) {
-		return fmt.Errorf("%s: %w", name, err)
+	if !errors.As(err, &at) { // a duration that can't be read
+		return fmt.Errorf("%s: %s; write for example 10s", name, strings.TrimPrefix(err.Error(), "time: "))
 	}
 	message := strings.Replace(at.GetMessage(), "unknown field", "unknown key", 1)
 	var mismatch *yaml.TypeError

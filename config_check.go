@@ -10,14 +10,12 @@ import (
 )
 
 const (
-	minSecret  = 32 // bytes
 	maxMaxBody = 64 << 20
 	// maxTimeout lets an answer be written before the connection's own timeout.
 	maxTimeout = 25 * time.Second
 )
 
-// check returns what is wrong with the values as such, a line each. Secrets
-// are not repeated in it. What only the directory, the shards or the port can
+// check returns what is wrong with the values as such, a line each. What only the directory, the shards or the port can
 // tell comes later.
 func (c *config) check() (wrong problems) {
 	add := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
@@ -32,16 +30,6 @@ func (c *config) check() (wrong problems) {
 	}
 	if len(c.Secrets.Bookmarks) == 0 {
 		add("secrets.bookmarks is missing: a secret of at least %d bytes", minSecret)
-	}
-	for i, secret := range c.Secrets.Bookmarks {
-		if secret != "" && len(secret) < minSecret {
-			add("secrets.bookmarks[%d] is shorter than %d bytes", i, minSecret)
-		}
-	}
-	for i, secret := range c.Tokens.Secrets {
-		if secret != "" && len(secret) < minSecret {
-			add("tokens.secrets[%d] is shorter than %d bytes", i, minSecret)
-		}
 	}
 	for _, origin := range c.CORS.Origins {
 		if !isOrigin(origin) {

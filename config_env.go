@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -10,7 +12,7 @@ import (
 // override puts the environment over the file: every key that holds a single
 // value has a variable, named after its place.
 func (c *config) override(lookup lookupEnv) (wrong problems) {
-	for name, field := range map[string]any{
+	variables := map[string]any{
 		"GATEHOUSE_LISTEN":                &c.Listen,
 		"GATEHOUSE_DATA":                  &c.Data,
 		"GATEHOUSE_TOKENS_ISSUER":         &c.Tokens.Issuer,
@@ -27,45 +29,64 @@ func (c *config) override(lookup lookupEnv) (wrong problems) {
 		"GATEHOUSE_INTROSPECTION":         &c.Introspection,
 		"GATEHOUSE_LOG_LEVEL":             &c.Log.Level,
 		"GATEHOUSE_LOG_FORMAT":            &c.Log.Format,
-	} {
+	}
+	for _, name := range slices.Sorted(maps.Keys(variables)) {
 		value, ok := lookup(name)
 		if !ok {
 			continue
 		}
-		var err error
-		switch field := field.(type) {
+		want := ""
+		switch field := variables[name].(type) {
 		case *string:
 			*field = value
 		case *bool:
-			if *field, err = strconv.ParseBool(value); err != nil {
-				wrong = append(wrong, fmt.Sprintf("%s must be true or false, not %q", name, value))
-			}
+			want = set(field, value, strconv.ParseBool, "true or false")
 		case *int64:
-			if *field, err = strconv.ParseInt(value, 10, 64); err != nil {
-				wrong = append(wrong, fmt.Sprintf("%s must be a whole number, not %q", name, value))
-			}
+			want = set(field, value, wholeNumber, "a whole number")
 		case *time.Duration:
-			if *field, err = time.ParseDuration(value); err != nil {
-				wrong = append(wrong, fmt.Sprintf("%s must be a duration such as 10s, not %q", name, value))
-			}
+			want = set(field, value, time.ParseDuration, "a duration such as 10s")
+		}
+		if want != "" {
+			wrong = append(wrong, fmt.Sprintf("%s must be %s, not %q", name, want, value))
 		}
 	}
 	return wrong
 }
 
-// expandSecrets replaces ${NAME} in the secrets by the variable's value.
+// set leaves field as it is where value can't be read, and returns what was wanted.
+func set[V any](field *V, value string, read func(string) (V, error), want string) string {
+	v, err := read(value)
+	if err != nil {
+		return want
+	}
+	*field = v
+	return ""
+}
+
+func wholeNumber(s string) (int64, error) { return strconv.ParseInt(s, 10, 64) }
+
+const minSecret = 32 // bytes
+
+// expandSecrets replaces ${NAME} in the secrets by the variable's value, and
+// checks what comes of it. No secret is repeated in the problems.
 func (c *config) expandSecrets(lookup lookupEnv) (wrong problems) {
 	reference := regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
 	expand := func(key string, secrets []string) {
 		for i, secret := range secrets {
+			missing := ""
 			secrets[i] = reference.ReplaceAllStringFunc(secret, func(r string) string {
 				name := r[2 : len(r)-1]
 				value, _ := lookup(name)
 				if value == "" {
-					wrong = append(wrong, fmt.Sprintf("%s[%d]: the environment variable %s is not set", key, i, name))
+					missing = name
 				}
 				return value
 			})
+			if missing != "" {
+				wrong = append(wrong, fmt.Sprintf("%s[%d]: the environment variable %s is not set", key, i, missing))
+			} else if len(secrets[i]) < minSecret {
+				wrong = append(wrong, fmt.Sprintf("%s[%d] is shorter than %d bytes", key, i, minSecret))
+			}
 		}
 	}
 	expand("secrets.bookmarks", c.Secrets.Bookmarks)

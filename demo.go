@@ -59,23 +59,26 @@ func openDemo(ctx context.Context, at *folder, log *slog.Logger) (o *office, sec
 
 func (o *office) makeDemo(ctx context.Context, keys *shards.Keyring) error {
 	for _, s := range demoShards() {
-		if _, err := o.directory.Shard(ctx, s.ID); errors.Is(err, tenancy.ErrNotFound) {
-			if err := o.directory.AddShard(ctx, s); err != nil {
-				return err
-			}
+		_, err := o.directory.Shard(ctx, s.ID)
+		if errors.Is(err, tenancy.ErrNotFound) {
+			err = o.directory.AddShard(ctx, s)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	if err := o.openShards(ctx); err != nil {
 		return err
 	}
 	for _, demo := range demoAccounts() {
-		if _, err := o.directory.Account(ctx, demo.name); !errors.Is(err, tenancy.ErrNotFound) {
-			if err != nil {
-				return err
-			}
+		_, err := o.directory.Account(ctx, demo.name)
+		if err == nil {
 			continue
 		}
-		_, err := o.directory.CreateAccount(ctx, tenancy.NewAccount{
+		if !errors.Is(err, tenancy.ErrNotFound) {
+			return err
+		}
+		_, err = o.directory.CreateAccount(ctx, tenancy.NewAccount{
 			ID: demo.id, Name: demo.name, Residency: demoRegion, ShardID: demo.shard,
 			// Filled before the directory has it: an account that is there is whole.
 			Begin: func(ctx context.Context, a tenancy.Account) error {

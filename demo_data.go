@@ -30,12 +30,18 @@ type demoData struct {
 }
 
 func newDemoData(demo demoAccount, now time.Time) *demoData {
-	d := &demoData{demo: demo, ids: demoIDs(), fake: gofakeit.New(demo.seed), now: now, emails: map[string]int{}}
-	d.add("groups", d.ids.groups, d.group)
-	d.add("users", d.ids.users, d.user)
+	d := newDemoTeam(demo, now)
 	d.add("clients", d.ids.clients, d.client)
 	d.add("leads", d.ids.leads, d.lead)
 	d.add("documents", d.ids.documents, d.document)
+	return d
+}
+
+// newDemoTeam is newDemoData's beginning: groups and users.
+func newDemoTeam(demo demoAccount, now time.Time) *demoData {
+	d := &demoData{demo: demo, ids: demoIDs(), fake: gofakeit.New(demo.seed), now: now, emails: map[string]int{}}
+	d.add("groups", d.ids.groups, d.group)
+	d.add("users", d.ids.users, d.user)
 	return d
 }
 
@@ -57,7 +63,7 @@ func demoUser(account, role string) (id, name string) {
 		if demo.name != account {
 			continue
 		}
-		users := newDemoData(demo, time.Time{}).tables[1]
+		users := newDemoTeam(demo, time.Time{}).tables[1]
 		for i, r := range demoRoles {
 			if strings.EqualFold(r, role) {
 				return users.ids[i], users.bodies[i]["name"].(string)

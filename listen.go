@@ -30,12 +30,14 @@ func listen(address string) (net.Listener, error) {
 }
 
 // serve serves handler on listener, and commands on the office's socket, until
-// ctx ends; then it finishes what runs and returns nil. It closes the listener.
-func serve(ctx context.Context, o *office, listener net.Listener, handler http.Handler, log *slog.Logger) error {
+// ctx ends; then it finishes what runs and returns nil. It calls ready once
+// nothing can fail any more, and closes the listener.
+func serve(ctx context.Context, o *office, listener net.Listener, handler http.Handler, log *slog.Logger, ready func()) error {
 	commands, err := o.listenSocket()
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	ready()
 	requests, abort := context.WithCancel(context.WithoutCancel(ctx))
 	defer abort()
 	server := &http.Server{
