@@ -132,6 +132,7 @@ func TestADataFolderHasOneOwner(t *testing.T) {
 	if err := s.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
+	<-s.exited
 	ok(t, "accounts", "list", "--data", data)
 	startServe(t, data)
 	ok(t, "accounts", "list", "--data", data)

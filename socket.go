@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -114,7 +115,11 @@ func call(ctx context.Context, dir string, args []string) (called, error) {
 	}
 	response, err := (&http.Client{Transport: transport}).Do(request)
 	if err != nil {
-		return called{}, fmt.Errorf("ask the server: %w", err)
+		var lost *url.Error
+		if errors.As(err, &lost) {
+			err = lost.Err // without the made-up URL
+		}
+		return called{}, fmt.Errorf("no answer from the server that owns the data folder: %w", err)
 	}
 	defer response.Body.Close()
 	var out called
