@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
 
-	"gatehouse/shards"
+	"golang.org/x/text/unicode/norm"
 )
 
 // What d.fake lacks: how things are called, written and dialled in the UK.
@@ -83,8 +84,13 @@ func domainOf(company string) string {
 	return slug(strings.TrimSuffix(company, " Ltd"), "-") + ".example"
 }
 
-// slug returns the words of s in lower case, with between them.
+// slug returns the words of s in lower case and without accents, with between them.
 func slug(s, between string) string {
-	words := strings.FieldsFunc(shards.Fold(s), func(r rune) bool { return (r < 'a' || r > 'z') && r != '\'' })
-	return strings.ReplaceAll(strings.Join(words, between), "'", "")
+	letters := strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Mn, r) || r == '\'' {
+			return -1
+		}
+		return r
+	}, norm.NFD.String(strings.ToLower(s)))
+	return strings.Join(strings.FieldsFunc(letters, func(r rune) bool { return r < 'a' || r > 'z' }), between)
 }
