@@ -19,7 +19,7 @@ import (
 // world is a shard with accounts, and the executor in front of it. Stories
 // over HTTP are told in the root package; here it is about what is executed.
 type world struct {
-	t     *testing.T
+	t     testing.TB
 	shard *shards.Shard
 	keys  *shards.Keyring
 	exec  *executor.Executor
@@ -28,7 +28,7 @@ type world struct {
 	statements []shards.Statement
 }
 
-func newWorld(t *testing.T, accounts ...string) *world {
+func newWorld(t testing.TB, accounts ...string) *world {
 	t.Helper()
 	w := &world{t: t}
 	var err error
