@@ -45,13 +45,14 @@ func decodeAddress(query string) (*graphql.RawParams, error) {
 	return checkParams(p)
 }
 
-// decodeValue reads one JSON value, nil from an empty parameter.
+// decodeValue reads one JSON value, nil from an empty parameter. In a body it
+// would be one level down.
 func decodeValue(text string) (any, error) {
 	if text == "" {
 		return nil, nil
 	}
 	raw := []byte(text)
-	if err := checkText(raw); err != nil {
+	if err := checkText(raw, maxDepth-1); err != nil {
 		return nil, err
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))

@@ -47,14 +47,20 @@ func announcesJSON(header http.Header) bool {
 	return encoding == "" || strings.EqualFold(encoding, "identity")
 }
 
-// readBody reads at most maxBody bytes, and not longer than ctx lasts.
-func readBody(ctx context.Context, w http.ResponseWriter, r *http.Request, maxBody int64) ([]byte, error) {
-	// The context doesn't end a read. Where deadlines can't be set, as in tests
-	// without a connection, there is nobody slow either.
-	control := http.NewResponseController(w)
-	if deadline, ok := ctx.Deadline(); ok && control.SetReadDeadline(deadline) == nil {
-		defer func() { _ = control.SetReadDeadline(time.Time{}) }()
+// boundReading ends what reads from the connection when ctx ends, which a
+// context alone doesn't do: readBody, and net/http, which takes in the body of a
+// refused request before it sends the answer.
+func boundReading(ctx context.Context, w http.ResponseWriter) {
+	if deadline, ok := ctx.Deadline(); ok {
+		// Without a connection, as in a test, there is nobody slow either.
+		_ = http.NewResponseController(w).SetReadDeadline(deadline)
 	}
+}
+
+// readBody reads at most maxBody bytes, after boundReading.
+func readBody(w http.ResponseWriter, r *http.Request, maxBody int64) ([]byte, error) {
+	// From here on a read only finds out that the client has left.
+	defer func() { _ = http.NewResponseController(w).SetReadDeadline(time.Time{}) }()
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	var long *http.MaxBytesError
 	switch {
@@ -66,9 +72,9 @@ func readBody(ctx context.Context, w http.ResponseWriter, r *http.Request, maxBo
 		return nil, badRequest(http.StatusRequestTimeout, "the body came too slowly").with("Connection", "close")
 	}
 	// Cut off, or chunked in a way that HTTP does not know.
-	r1 := badRequest(http.StatusBadRequest, "the body could not be read").with("Connection", "close")
-	r1.cause = err
-	return nil, r1
+	refused := badRequest(http.StatusBadRequest, "the body could not be read").with("Connection", "close")
+	refused.cause = err
+	return nil, refused
 }
 
 // tooLarge closes the connection: what follows on it is the rest of the body.

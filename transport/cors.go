@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/rs/cors"
@@ -54,6 +55,9 @@ func validOrigin(s string) bool {
 		return false
 	}
 	port := u.Port()
+	if _, err := strconv.ParseUint(port, 10, 16); port != "" && err != nil {
+		return false
+	}
 	standard := u.Scheme == "http" && port == "80" || u.Scheme == "https" && port == "443"
 	foreign := strings.ContainsFunc(s, func(c rune) bool { return c > '~' || c == '*' || 'A' <= c && c <= 'Z' })
 	return s == u.Scheme+"://"+u.Host && !foreign && !standard && !strings.HasSuffix(u.Host, ":")

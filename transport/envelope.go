@@ -29,7 +29,7 @@ func malformed(message string) error { return badRequest(http.StatusBadRequest, 
 // decodeEnvelope reads a request as it is in a POST body (invariant 2). Members
 // that the draft doesn't know are passed over.
 func decodeEnvelope(body []byte) (*graphql.RawParams, error) {
-	if err := checkText(body); err != nil {
+	if err := checkText(body, maxDepth); err != nil {
 		return nil, err
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
@@ -129,7 +129,7 @@ func validName(s string) bool {
 
 // checkText refuses JSON text that nests too deep and text that is not Unicode:
 // other parsers than ours may read that differently. It does not look at the grammar.
-func checkText(text []byte) error {
+func checkText(text []byte, maxDepth int) error {
 	if !utf8.Valid(text) {
 		return malformed("the request must be in UTF-8")
 	}

@@ -63,6 +63,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	timeout, err := timeoutOf(r.Header, h.timeout)
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
+	if r.Method != http.MethodGet {
+		boundReading(ctx, w)
+	}
 	if content := checkContent(r, acceptable, h.maxBody); content != nil {
 		err = content
 	}
@@ -77,7 +80,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	x := exchangeFrom(ctx)
 	x.account, request.ID = request.Caller.Account.ID, x.id
-	params, err := h.read(ctx, w, r)
+	params, err := h.read(w, r)
 	if err == nil {
 		err = applyTerms(request, r.Header, params.Extensions)
 	}
@@ -96,12 +99,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // read returns what is to be executed. The request's headers are kept back: what
 // is behind here has no use for a credential.
-func (h *handler) read(ctx context.Context, w http.ResponseWriter, r *http.Request) (*graphql.RawParams, error) {
+func (h *handler) read(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, error) {
 	if r.Method == http.MethodGet {
 		return decodeAddress(r.URL.RawQuery)
 	}
 	start := graphql.Now()
-	body, err := readBody(ctx, w, r, h.maxBody)
+	body, err := readBody(w, r, h.maxBody)
 	if err != nil {
 		return nil, err
 	}

@@ -99,14 +99,23 @@ func writeResponse(w http.ResponseWriter, mediaType string, status int, response
 // retryAfter returns after how many seconds the whole request is worth another
 // try, 0 where something came of it or where trying again does not help.
 func retryAfter(response *graphql.Response) int {
-	if response.Data != nil && string(response.Data) != "null" {
-		return 0
-	}
 	wait := 0
 	for _, err := range response.Errors {
 		if codeOf(err) == shards.Unavailable {
 			given, _ := err.Extensions["retryAfter"].(int)
 			wait = max(wait, given, 1)
+		}
+	}
+	if wait == 0 {
+		return 0
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(response.Data, &fields); err != nil {
+		return wait // no data at all
+	}
+	for _, value := range fields {
+		if string(value) != "null" {
+			return 0
 		}
 	}
 	return wait

@@ -138,6 +138,9 @@ func (s *server) do(r *http.Request) answer {
 		s.t.Fatal(err)
 	}
 	a := answer{status: response.StatusCode, header: response.Header, text: string(text)}
+	if response.Close { // net/http took it out
+		a.header.Set("Connection", "close")
+	}
 	if strings.Contains(response.Header.Get("Content-Type"), "json") {
 		if err := json.Unmarshal(text, &a.body); err != nil {
 			s.t.Fatalf("not JSON: %s", text)
