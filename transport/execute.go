@@ -54,7 +54,6 @@ func (h *handler) faulty(ctx context.Context, mediaType string, faults gqlerror.
 	if response == nil || len(response.Errors) == 0 {
 		return 0, nil, errNoResponse
 	}
-	response.Data = nil // nothing was executed, so there is no such member
 	response.Errors = bounded(response.Errors)
 	code := codeOf(response.Errors[0])
 	exchangeFrom(ctx).code = string(code)
