@@ -72,7 +72,9 @@ func TestTheExampleEntity(t *testing.T) {
 	}
 	var changes struct {
 		Task struct {
-			History struct{ Nodes []struct{ RecordType, Kind string } }
+			History struct {
+				Nodes []struct{ RecordType, Kind string }
+			}
 		}
 	}
 	ask(`query($id: ID!) { task(id: $id) { history { nodes { recordType kind } } } }`, map[string]any{"id": made.CreateTask.Task.ID}, &changes)
