@@ -113,8 +113,8 @@ type Change struct {
 	RecordID string `json:"recordId"`
 	// The record's version after the change.
 	Version int32 `json:"version"`
-	// What changed, as an RFC 7396 merge patch against the version before; the whole body for CREATED; null once it was
-	// erased.
+	// What changed, as an RFC 7396 merge patch against the version before; the whole body for CREATED; null for DELETED, and
+	// once it was erased.
 	Patch JSONObject `json:"patch,omitzero"`
 	// Who made the change.
 	Actor *Actor `json:"actor"`

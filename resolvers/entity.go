@@ -15,8 +15,10 @@ import (
 type entity[T any] struct {
 	name string // of the type, as the schema has it
 	// check reports what the schema can't say of a record. It sees the whole
-	// record as it would be written. May be nil.
+	// record as it would be written.
 	check func(*T, *faults)
+	// stamp, where set, returns what the gateway itself puts into a new record.
+	stamp func(context.Context, *response) ([]byte, error)
 }
 
 func (e entity[T]) begin(ctx context.Context) (*response, *kind, error) {
@@ -102,7 +104,7 @@ func (e entity[T]) page(ctx context.Context, parent string, within []shards.Cond
 	if err := r.may(k.read); err != nil {
 		return nil, nil, err
 	}
-	at := r.model.coordinate(ctx)
+	at := coordinate(ctx)
 	ed := r.model.edges[at]
 	if ed == nil {
 		ed = r.model.lists[at]

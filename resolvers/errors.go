@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"runtime/debug"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -51,7 +52,7 @@ func (p presenter) present(ctx context.Context, err error) *gqlerror.Error {
 	out.Message = known.Message
 	out.Extensions = map[string]any{"code": string(known.Code)}
 	if known.RetryAfter > 0 {
-		out.Extensions["retryAfter"] = int(known.RetryAfter.Seconds())
+		out.Extensions["retryAfter"] = int(math.Ceil(known.RetryAfter.Seconds()))
 	}
 	return out
 }

@@ -50,7 +50,8 @@ func NewExecutor(o Options) (*executor.Executor, error) {
 	// A query is one response, a mutation one for each root field: what follows
 	// a write must see it.
 	e.AroundResponses(func(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
-		if graphql.GetOperationContext(ctx).Operation.Operation == ast.Mutation {
+		op := graphql.GetOperationContext(ctx).Operation
+		if op == nil || op.Operation == ast.Mutation { // nil: a document that was refused
 			return next(ctx)
 		}
 		ctx, r := newResponse(ctx, m)

@@ -80,6 +80,16 @@ func (f *faults) customFields(o graph.JSONObject) {
 	}
 }
 
+// capitals reports whether s is n capital letters, as ISO's codes are.
+func capitals(s string, n int) bool {
+	for _, c := range s {
+		if c < 'A' || c > 'Z' {
+			return false
+		}
+	}
+	return len(s) == n
+}
+
 // refused reports what the database found.
 func (f *faults) refused(r shards.Refusal) {
 	message := map[shards.Reason]string{

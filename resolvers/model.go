@@ -1,25 +1,27 @@
 package resolvers
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"gatehouse/graph"
 	"gatehouse/shards"
 )
 
 // model is what the schema says of records, read once at the start. It is
 // never changed afterwards.
 type model struct {
-	kinds   map[string]*kind // by the name of the type
-	tables  map[string]*kind
-	edges   map[string]*edge // by coordinate: Group.clients
-	lists   map[string]*edge // the root fields that list: Query.clients
-	scopes  []string
-	schemas *ast.Schema
+	kinds  map[string]*kind // by the name of the type
+	tables map[string]*kind
+	edges  map[string]*edge // by coordinate: Group.clients
+	lists  map[string]*edge // the root fields that list: Query.clients
+	scopes []string
 }
 
 // kind is one type of records.
@@ -49,7 +51,7 @@ type edge struct {
 
 // newModel reads the schema. A schema that breaks a convention does not start.
 func newModel(schema *ast.Schema) (*model, error) {
-	m := &model{kinds: map[string]*kind{}, tables: map[string]*kind{}, edges: map[string]*edge{}, lists: map[string]*edge{}, schemas: schema}
+	m := &model{kinds: map[string]*kind{}, tables: map[string]*kind{}, edges: map[string]*edge{}, lists: map[string]*edge{}}
 	for _, f := range schema.Query.Fields {
 		m.addScope(f)
 		connection := schema.Types[f.Type.Name()]
@@ -133,6 +135,17 @@ func newKind(schema *ast.Schema, t *ast.Definition, list *ast.FieldDefinition) (
 	var err error
 	k.defaults, err = json.Marshal(defaults)
 	return k, err
+}
+
+// recordType returns the kind's value of the schema's enum.
+func (k *kind) recordType() graph.RecordType {
+	return graph.RecordType(strings.ToUpper(shards.Column(lowerFirst(k.name))))
+}
+
+// coordinate returns the name of the field that is being resolved: Group.clients.
+func coordinate(ctx context.Context) string {
+	fc := graphql.GetFieldContext(ctx)
+	return fc.Object + "." + fc.Field.Name
 }
 
 // systemFields are those that the gateway gives to every record.

@@ -25,7 +25,7 @@ func (r *response) ahead(ctx context.Context, records []*record, selection ast.S
 		for _, f := range graphql.CollectFields(op, selection, k.satisfies) {
 			var err error
 			if f.Name == "history" {
-				err = r.aheadHistory(ctx, k, recs, f)
+				err = r.aheadHistory(ctx, recs, f)
 			} else if e := r.model.edges[k.name+"."+f.Name]; e != nil && r.may(e.target.read) == nil {
 				if e.ref != "" {
 					err = r.aheadRef(ctx, e, recs, f)

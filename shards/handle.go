@@ -72,21 +72,38 @@ func (h *Handle) Snapshot(ctx context.Context) (*Snapshot, error) {
 
 // reached compares a snapshot with the position that is required (invariant 5).
 func (h *Handle) reached(ctx context.Context, s *Snapshot) error {
-	want := h.at
-	if want.Epoch < s.Position.Epoch && !h.proven && want != (Position{}) {
-		// From before a move or a restore: good if that epoch's history got so far.
-		end, err := s.epochEnd(ctx, want.Epoch)
+	if !h.proven {
+		if err := s.Covers(ctx, h.at); err != nil {
+			return err
+		}
+	} else if s.Position.Before(h.at) {
+		return errAhead
+	}
+	h.at, h.proven = s.Position, true
+	return nil
+}
+
+var errAhead = &Error{Code: BookmarkAhead, Message: "the bookmark is ahead of the account's history"}
+
+// Covers returns nil where the snapshot is at or past a position of its
+// account, BOOKMARK_AHEAD where it is not, and BOOKMARK_LOST where the position
+// is of an epoch that ended before it.
+func (s *Snapshot) Covers(ctx context.Context, p Position) error {
+	if p == (Position{}) {
+		return nil
+	}
+	if p.Epoch < s.Position.Epoch { // from before a move or a restore
+		end, err := s.epochEnd(ctx, p.Epoch)
 		if err != nil {
 			return err
 		}
-		if want.Seq > end {
+		if p.Seq > end {
 			return &Error{Code: BookmarkLost, Message: "what the bookmark names was lost when the account was restored"}
 		}
 	}
-	if s.Position.Before(want) {
-		return &Error{Code: BookmarkAhead, Message: "the bookmark is ahead of the account's history"}
+	if s.Position.Before(p) {
+		return errAhead
 	}
-	h.at, h.proven = s.Position, true
 	return nil
 }
 

@@ -13,7 +13,7 @@ type Change struct {
 	Table     string
 	RecordID  string
 	Version   int64
-	Patch     []byte // nil once it was erased
+	Patch     []byte // nil for Deleted, and once it was erased
 	Actor     Actor
 	RequestID string
 	At        string
@@ -24,9 +24,13 @@ func appendChange(ctx context.Context, c *conn, account string, seq int64, n int
 	if err != nil {
 		return err
 	}
+	var patch any // NULL for DELETED
+	if op.Patch != nil {
+		patch = string(op.Patch)
+	}
 	_, err = c.exec(ctx, `INSERT INTO change (account_id, seq, n, kind, record_table, record_id, version, patch, actor, request_id, at)
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)`,
-		account, seq, int64(n), string(op.Kind), op.Table, op.ID, op.Version+1, string(op.Patch), string(actor), write.RequestID, at)
+		account, seq, int64(n), string(op.Kind), op.Table, op.ID, op.Version+1, patch, string(actor), write.RequestID, at)
 	return err
 }
 

@@ -136,6 +136,14 @@ func (s *Snapshot) Count(ctx context.Context, p Page) (map[string]int64, error) 
 	return out, err
 }
 
+// Linked reports whether the pair is in its link table.
+func (s *Snapshot) Linked(ctx context.Context, l Link, parent, child string) (bool, error) {
+	found := false
+	err := s.each(ctx, "SELECT 1 FROM "+l.Table+" WHERE account_id = ?1 AND "+l.Parent+" = ?2 AND "+l.Child+" = ?3",
+		[]any{s.account, parent, child}, func(*sql.Rows) error { found = true; return nil })
+	return found, err
+}
+
 // Sum is one group of a Sums.
 type Sum struct{ Count, Total int64 }
 

@@ -19,7 +19,20 @@ type Request struct {
 	Handle *shards.Handle
 	// IdempotencyKey is the caller's, "" where there is none.
 	IdempotencyKey string
+	// Consistency is "" where the caller left it to us, which is AtBookmark.
+	Consistency Consistency
 }
+
+// Consistency says how new the data must be that a request reads.
+type Consistency string
+
+const (
+	// AtBookmark is from any node at or past the caller's bookmark.
+	AtBookmark Consistency = "bookmark"
+	// Strong is the newest of the primary. An account on SQLite has one node, so
+	// there both are the same.
+	Strong Consistency = "strong"
+)
 
 type requestKey struct{}
 

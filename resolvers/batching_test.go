@@ -1,0 +1,68 @@
+package resolvers
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// fill makes n groups, n users who are members of two of them, and n*n clients
+// and leads.
+func (w *world) fill(account string, n int) {
+	w.t.Helper()
+	var groups, users []string
+	for i := range n {
+		g := w.must(account, fmt.Sprintf(`mutation { createGroup(input: {name: "Group %d"}) { group { id } errors { message } } }`, i), nil)
+		groups = append(groups, g["createGroup"].(map[string]any)["group"].(map[string]any)["id"].(string))
+		u := w.must(account, fmt.Sprintf(`mutation { createUser(input: {name: "User %d", email: "u%d@example.com", role: MEMBER}) { user { id } errors { message } } }`, i, i), nil)
+		users = append(users, u["createUser"].(map[string]any)["user"].(map[string]any)["id"].(string))
+	}
+	for i, u := range users {
+		for _, g := range []string{groups[i], groups[(i+1)%n]} {
+			w.must(account, fmt.Sprintf(`mutation { addGroupMember(groupId: %q, userId: %q) { errors { message } } }`, g, u), nil)
+		}
+	}
+	stages := []string{"NEW", "QUALIFIED", "PROPOSAL", "WON"}
+	var clients, leads []any
+	for i := range n * n {
+		ref := map[string]any{"name": fmt.Sprint("Client ", i), "groupId": groups[i%n], "ownerId": users[i/n]}
+		clients = append(clients, map[string]any{"externalId": fmt.Sprint("c", i), "patch": ref})
+		lead := map[string]any{"name": fmt.Sprint("Lead ", i), "stage": stages[i%4], "value": i, "ownerId": users[i%n]}
+		leads = append(leads, map[string]any{"externalId": fmt.Sprint("l", i), "patch": lead})
+	}
+	out := w.must(account, `mutation($c: [UpsertClientInput!]!, $l: [UpsertLeadInput!]!) {
+		upsertClients(inputs: $c) { results { created errors { message } } errors { message } }
+		upsertLeads(inputs: $l) { results { created errors { message } } errors { message } }
+	}`, map[string]any{"c": clients, "l": leads})
+	if s := fmt.Sprint(out); strings.Contains(s, "created:false") {
+		w.t.Fatal(s)
+	}
+}
+
+func TestStatementsDoNotGrowWithTheRecords(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "a")
+	w.fill("a", 10)
+	for _, test := range []struct {
+		query string
+		want  int
+	}{
+		{`{ clients(first: 1) { nodes { name group { name } owner { name } } } }`, 3},
+		{`{ clients(first: 100) { nodes { name group { name } owner { name } } } }`, 3},
+		{`{ clients(first: 100) { edges { node { name group { name } } } nodes { owner { name } } } }`, 3},
+		{`{ groups { nodes { clients(first: 10) { nodes { owner { groups { name } } } } } } }`, 4},
+		{`{ groups { nodes { clients(first: 10) { totalCount nodes { name } } } } }`, 3},
+		{`{ groups { nodes { members { nodes { clients(first: 3) { nodes { name } } leads(first: 2) { nodes { name } } } } } } }`, 4},
+		{`{ leadPipeline { stage count totalValue leads(first: 10) { nodes { name owner { name } } } } }`, 3},
+		{`{ clients(first: 50) { totalCount nodes { name } } }`, 2},
+		{`{ clients(first: 50) { nodes { history(first: 2) { nodes { kind } } } } }`, 2},
+		{`{ changes(first: 100) { changeSets { changes { record { id ... on Client { group { name } } } } } } }`, 5},
+		{`{ a: clients(first: 2) { nodes { ...f } } } fragment f on Client { group { ...g } } fragment g on Record { history { nodes { at } } }`, 3},
+		{`{ viewer { account { usage { clients } } } }`, 1},
+		{`{ viewer { scopes } }`, 0},
+	} {
+		if got := w.count("a", test.query); len(got) != test.want {
+			t.Errorf("%s\n%d statements, want %d:\n%s", test.query, len(got), test.want, strings.Join(got, "\n"))
+		}
+	}
+}

@@ -1,0 +1,130 @@
+package resolvers
+
+import (
+	"context"
+
+	"gatehouse/graph"
+	"gatehouse/shards"
+)
+
+// maxChanges bounds the changes on a page of the feed, whose writes may have
+// hundreds each.
+const maxChanges = 1000
+
+func (rootQuery) Changes(ctx context.Context, after *string, _ *int32, types []graph.RecordType) (*graph.ChangeFeed, error) {
+	r, err := from(ctx)
+	if err != nil {
+		return nil, err
+	}
+	first, err := argumentsOf(ctx).number("first")
+	if err != nil {
+		return nil, err
+	}
+	if first < 0 {
+		first = maxPage
+	}
+	snap, err := r.snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var start shards.Position
+	if after != nil {
+		if start, err = r.handle.Position(*after); err != nil {
+			return nil, err
+		}
+		if err := snap.Covers(ctx, start); err != nil {
+			return nil, err
+		}
+	}
+	if start.Seq < snap.Trimmed() {
+		return nil, &shards.Error{Code: shards.HistoryGone, Message: "the history does not reach back to this bookmark any more"}
+	}
+	sets, end, err := r.feed(ctx, snap, start.Seq, first, types)
+	if err != nil {
+		return nil, err
+	}
+	return &graph.ChangeFeed{
+		ChangeSets: sets,
+		Bookmark:   r.handle.BookmarkAt(shards.Position{Epoch: snap.Position.Epoch, Seq: end}),
+		HasMore:    end < snap.Position.Seq,
+	}, nil
+}
+
+// feed returns the writes after one, at most size of them, and the last one
+// that it looked at.
+func (r *response) feed(ctx context.Context, snap *shards.Snapshot, after int64, size int, types []graph.RecordType) ([]*graph.ChangeSet, int64, error) {
+	end := min(after+int64(size), snap.Position.Seq)
+	changes, err := snap.Changes(ctx, after, end, r.tablesOf(types), maxChanges+1)
+	if err != nil {
+		return nil, 0, err
+	}
+	if len(changes) > maxChanges { // the last write may be cut: leave it to the next page
+		last := changes[len(changes)-1].Seq
+		for len(changes) > 0 && changes[len(changes)-1].Seq == last {
+			changes = changes[:len(changes)-1]
+		}
+		end = last - 1
+	}
+	sets := []*graph.ChangeSet{}
+	var ids []string
+	for _, c := range changes {
+		node, err := r.change(ctx, c)
+		if err != nil {
+			return nil, 0, err
+		}
+		if n := len(sets); n == 0 || sets[n-1].Bookmark != node.Bookmark {
+			sets = append(sets, &graph.ChangeSet{Bookmark: node.Bookmark})
+		}
+		set := sets[len(sets)-1]
+		set.Changes = append(set.Changes, node)
+		if r.may(r.model.tables[c.Table].read) == nil {
+			ids = append(ids, c.RecordID)
+		}
+	}
+	if below := selected(ctx, "changeSets", "changes", "record"); below != nil {
+		recs, err := r.any(ctx, ids)
+		if err == nil {
+			err = r.ahead(ctx, recs, below)
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+	}
+	return sets, end, nil
+}
+
+// tablesOf returns the tables of the types, nil for all.
+func (r *response) tablesOf(types []graph.RecordType) []string {
+	if types == nil {
+		return nil
+	}
+	tables := []string{}
+	for _, k := range r.model.kinds {
+		for _, t := range types {
+			if k.recordType() == t {
+				tables = append(tables, k.table)
+			}
+		}
+	}
+	return tables
+}
+
+type change struct{}
+
+// Change resolves the edge of Change.
+func (Root) Change() graph.ChangeResolver { return change{} }
+
+func (change) Record(ctx context.Context, c *graph.Change) (graph.Record, error) {
+	r, err := from(ctx)
+	if err != nil {
+		return nil, err
+	}
+	recs, err := r.any(ctx, []string{c.RecordID})
+	if err != nil || recs[0] == nil {
+		return nil, err
+	}
+	if err := r.ahead(ctx, recs, selected(ctx)); err != nil {
+		return nil, err
+	}
+	return recs[0].decode()
+}

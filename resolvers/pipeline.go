@@ -1,0 +1,138 @@
+package resolvers
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/tidwall/gjson"
+
+	"gatehouse/graph"
+	"gatehouse/shards"
+)
+
+func (rootQuery) LeadPipeline(ctx context.Context, _ *graph.LeadWhere) ([]*graph.LeadStageSummary, error) {
+	r, k, err := leads.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	snap, err := r.snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	within, err := pipelineFilter(ctx, snap.Table(k.table))
+	if err != nil {
+		return nil, err
+	}
+	sums, err := snap.Sums(ctx, k.table, "stage", "value", within)
+	if err != nil {
+		return nil, err
+	}
+	var out []*graph.LeadStageSummary
+	var stages []string
+	for _, stage := range graph.AllLeadStage { // all five, in pipeline order
+		sum := sums[string(stage)]
+		out = append(out, &graph.LeadStageSummary{Stage: stage, Count: int32(sum.Count), TotalValue: sum.Total})
+		stages = append(stages, string(stage))
+	}
+	op := graphql.GetOperationContext(ctx)
+	for _, f := range graphql.CollectFields(op, selected(ctx), nil) {
+		if f.Name == "leads" {
+			if err := r.aheadList(ctx, r.model.edges["LeadStageSummary.leads"], stages, f, within...); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
+}
+
+// pipelineFilter reads the where of the leadPipeline that is being resolved,
+// or that the field being resolved is a part of.
+func pipelineFilter(ctx context.Context, t *shards.Table) ([]shards.Condition, error) {
+	for fc := graphql.GetFieldContext(ctx); fc != nil; fc = fc.Parent {
+		if fc.Field.Field != nil && fc.Field.Name == "leadPipeline" {
+			where, _ := fc.Field.ArgumentMap(graphql.GetOperationContext(ctx).Variables)["where"].(map[string]any)
+			return t.Filter(where)
+		}
+	}
+	return nil, nil
+}
+
+type leadStageSummary struct{}
+
+// LeadStageSummary resolves the edge of LeadStageSummary.
+func (Root) LeadStageSummary() graph.LeadStageSummaryResolver { return leadStageSummary{} }
+
+func (leadStageSummary) Leads(ctx context.Context, s *graph.LeadStageSummary, _ *int32, _ *string, _ *graph.LeadOrder) (*graph.LeadConnection, error) {
+	r, k, err := leads.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	snap, err := r.snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	within, err := pipelineFilter(ctx, snap.Table(k.table))
+	if err != nil {
+		return nil, err
+	}
+	return leads.edge(ctx, string(s.Stage), within...)
+}
+
+// ConvertLead sets the stage to WON and, where the lead has no client, makes
+// one of it in the same write.
+func (rootMutation) ConvertLead(ctx context.Context, id string, expectedVersion *int32) (*graph.ConvertLeadPayload, error) {
+	r, k, err := leads.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	kc := r.model.kinds[clients.name]
+	payload := &graph.ConvertLeadPayload{}
+	out, err := mutate(ctx, r, []any{id, expectedVersion}, func(ctx context.Context, d *draft) error {
+		row, err := d.current(ctx, k, id, "id", expectedVersion)
+		if err != nil || row == nil {
+			return err
+		}
+		clientID := row.Text("clientId")
+		if clientID != "" {
+			recs, err := r.recordsOf(kc).load(ctx, []string{clientID})
+			if err != nil {
+				return err
+			}
+			d.part(kc, clientID, recs[0].row, nil)
+		} else {
+			input, err := json.Marshal(clientOf(row))
+			if err != nil {
+				return err
+			}
+			before := len(d.parts)
+			if err := clients.creates(ctx, d, kc, input); err != nil || len(d.parts) == before {
+				return err
+			}
+			clientID = d.parts[before].id
+		}
+		patch, err := json.Marshal(map[string]any{"stage": graph.LeadStageWon, "clientId": clientID})
+		if err != nil {
+			return err
+		}
+		return leads.updates(d, k, row, patch)
+	}, func(d *draft, c shards.Committed) (err error) {
+		if payload.Client, err = clients.written(ctx, d, kc, c); err == nil {
+			payload.Lead, err = leads.written(ctx, d, k, c)
+		}
+		return err
+	})
+	payload.Bookmark, payload.Errors = out.Bookmark, out.Errors
+	return payload, err
+}
+
+// clientOf returns the input for the client that a lead becomes.
+func clientOf(lead *shards.Row) map[string]json.RawMessage {
+	input := map[string]json.RawMessage{"status": json.RawMessage(`"ACTIVE"`)}
+	for _, field := range []string{"name", "email", "phone", "tags", "ownerId", "groupId"} {
+		if v := gjson.GetBytes(lead.Body, field); v.Exists() {
+			input[field] = json.RawMessage(v.Raw)
+		}
+	}
+	return input
+}

@@ -1,0 +1,83 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+)
+
+// checkContent refuses what can be refused by the look of a request.
+func checkContent(r *http.Request, acceptable bool, maxBody int64) error {
+	switch {
+	case r.Method != http.MethodGet && r.Method != http.MethodPost:
+		return badRequest(http.StatusMethodNotAllowed, "only GET and POST are possible here").with("Allow", "GET, POST")
+	case !acceptable:
+		return badRequest(http.StatusNotAcceptable, "Accept must allow "+responseType+" or "+jsonType)
+	case r.Method == http.MethodGet && int64(len(r.URL.RawQuery)) > maxBody:
+		return badRequest(http.StatusRequestURITooLong, "the address is too long")
+	case r.Method == http.MethodGet:
+		return nil
+	case !announcesJSON(r.Header):
+		return badRequest(http.StatusUnsupportedMediaType, "send a body with one header Content-Type: "+jsonType+", in UTF-8 and not compressed").
+			with("Accept-Post", jsonType)
+	case r.ContentLength > maxBody:
+		return tooLarge()
+	}
+	return nil
+}
+
+func announcesJSON(header http.Header) bool {
+	types := header.Values("Content-Type")
+	if len(types) != 1 {
+		return false
+	}
+	mediaType, parameters, err := mime.ParseMediaType(types[0])
+	if err != nil || mediaType != jsonType {
+		return false
+	}
+	if charset, given := parameters["charset"]; given && !strings.EqualFold(charset, "utf-8") {
+		return false
+	}
+	encoding := strings.Join(header.Values("Content-Encoding"), ",")
+	return encoding == "" || strings.EqualFold(encoding, "identity")
+}
+
+// boundReading ends what reads from the connection when ctx ends, which a
+// context alone doesn't do: readBody, and net/http, which takes in the body of a
+// refused request before it sends the answer.
+func boundReading(ctx context.Context, w http.ResponseWriter) {
+	if deadline, ok := ctx.Deadline(); ok {
+		// Without a connection, as in a test, there is nobody slow either.
+		_ = http.NewResponseController(w).SetReadDeadline(deadline)
+	}
+}
+
+// readBody reads at most maxBody bytes, after boundReading.
+func readBody(w http.ResponseWriter, r *http.Request, maxBody int64) ([]byte, error) {
+	// From here on a read only finds out that the client has left.
+	defer func() { _ = http.NewResponseController(w).SetReadDeadline(time.Time{}) }()
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var long *http.MaxBytesError
+	switch {
+	case err == nil:
+		return body, nil
+	case errors.As(err, &long):
+		return nil, tooLarge()
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, badRequest(http.StatusRequestTimeout, "the body came too slowly").with("Connection", "close")
+	}
+	// Cut off, or chunked in a way that HTTP does not know.
+	refused := badRequest(http.StatusBadRequest, "the body could not be read").with("Connection", "close")
+	refused.cause = err
+	return nil, refused
+}
+
+// tooLarge closes the connection: what follows on it is the rest of the body.
+func tooLarge() error {
+	return badRequest(http.StatusRequestEntityTooLarge, "the body is too long").with("Connection", "close")
+}

@@ -1,0 +1,152 @@
+package transport
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"gatehouse/tenancy"
+)
+
+// Defaults of Config.
+const (
+	DefaultMaxBody = 2 << 20 // a document's content may have 1 MiB, and grows when it is escaped
+	DefaultTimeout = 5 * time.Second
+)
+
+// Config of a GraphQL endpoint.
+type Config struct {
+	Executor graphql.GraphExecutor
+	// Admit finds out who asks, for which account: tenancy.Gate.Admit.
+	Admit func(ctx context.Context, r *http.Request) (*tenancy.Request, error)
+	// Log gets one line for each request. Nothing is logged where it is nil.
+	Log *slog.Logger
+	// MaxBody bounds a request's body, and its query string; in bytes, DefaultMaxBody where 0.
+	MaxBody int64
+	// Timeout bounds a request, from its header to the end of its execution;
+	// DefaultTimeout where 0. Clients may ask for less.
+	Timeout time.Duration
+	// Now is the clock of the log; time.Now where nil.
+	Now func() time.Time
+}
+
+type handler struct {
+	executor graphql.GraphExecutor
+	admit    func(ctx context.Context, r *http.Request) (*tenancy.Request, error)
+	maxBody  int64
+	timeout  time.Duration
+}
+
+// NewHandler returns the GraphQL endpoint, whatever its path. Operations find
+// their tenancy.Request in the context. A configuration without an executor or
+// without admission is a programmer's mistake.
+func NewHandler(c Config) http.Handler {
+	if c.Executor == nil || c.Admit == nil {
+		panic("transport: a handler needs an Executor and Admit")
+	}
+	h := &handler{executor: c.Executor, admit: c.Admit, maxBody: c.MaxBody, timeout: c.Timeout}
+	if h.maxBody == 0 {
+		h.maxBody = DefaultMaxBody
+	}
+	if h.timeout == 0 {
+		h.timeout = DefaultTimeout
+	}
+	return Observe(h, c.Log, c.Now)
+}
+
+// ServeHTTP runs behind Observe.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	mediaType, acceptable := negotiate(r.Header.Values("Accept"))
+	timeout, err := timeoutOf(r.Header, h.timeout)
+	ctx, cancel := context.WithTimeout(r.Context(), timeout)
+	defer cancel()
+	if r.Method != http.MethodGet {
+		boundReading(ctx, w)
+	}
+	if content := checkContent(r, acceptable, h.maxBody); content != nil {
+		err = content
+	}
+	if err != nil {
+		refuse(ctx, w, mediaType, nil, err)
+		return
+	}
+	request, err := h.admit(ctx, r)
+	if err != nil {
+		refuse(ctx, w, mediaType, nil, challenge(r.Header, err))
+		return
+	}
+	x := exchangeFrom(ctx)
+	x.account, request.ID = request.Caller.Account.ID, x.id
+	params, err := h.read(w, r)
+	if err == nil {
+		err = applyTerms(request, r.Header, params.Extensions)
+	}
+	if err != nil {
+		refuse(ctx, w, mediaType, request, err)
+		return
+	}
+	ctx = tenancy.WithRequest(ctx, request)
+	status, response, err := h.execute(ctx, r.Method, mediaType, params)
+	if err != nil {
+		refuse(ctx, w, mediaType, request, err)
+		return
+	}
+	writeResponse(w, mediaType, status, response, bookmark(ctx, request))
+}
+
+// read returns what is to be executed. The request's headers are kept back: what
+// is behind here has no use for a credential.
+func (h *handler) read(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, error) {
+	if r.Method == http.MethodGet {
+		return decodeAddress(r.URL.RawQuery)
+	}
+	start := graphql.Now()
+	body, err := readBody(w, r, h.maxBody)
+	if err != nil {
+		return nil, err
+	}
+	params, err := decodeEnvelope(body)
+	if err != nil {
+		return nil, err
+	}
+	params.ReadTime = graphql.TraceTiming{Start: start, End: graphql.Now()}
+	return params, nil
+}
+
+// refuse answers with err. request is nil before admission.
+func refuse(ctx context.Context, w http.ResponseWriter, mediaType string, request *tenancy.Request, err error) {
+	refused := refusalOf(err)
+	exchangeFrom(ctx).refused(refused)
+	refused.write(w, mediaType, bookmark(ctx, request))
+}
+
+// bookmark returns the request's position as its response says it, "" where
+// that can't be found out (invariant 3).
+func bookmark(ctx context.Context, request *tenancy.Request) string {
+	if request == nil {
+		return ""
+	}
+	text, err := request.Handle.Bookmark(ctx)
+	if err != nil {
+		exchangeFrom(ctx).failed(err)
+		return ""
+	}
+	return text
+}
+
+// challenge adds to a 401 how to do better (RFC 6750: without a reason where
+// no credential was sent).
+func challenge(header http.Header, err error) error {
+	refused := refusalOf(err)
+	if refused.status != http.StatusUnauthorized {
+		return err
+	}
+	text := `Bearer realm="gatehouse"`
+	if len(header.Values("Authorization")) > 0 {
+		text += `, error="invalid_token"`
+	}
+	return refused.with("WWW-Authenticate", text)
+}

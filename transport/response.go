@@ -1,0 +1,155 @@
+package transport
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"gatehouse/shards"
+)
+
+const (
+	// maxDocumentErrors is how many faults of one document are told.
+	maxDocumentErrors = 20
+	// maxMessage bounds the message of each, in bytes.
+	maxMessage = 300
+)
+
+// parts is a response whose members are already encoded. An empty one is absent.
+type parts struct {
+	errors, data []byte
+	extensions   map[string]any
+	bookmark     string
+}
+
+// writeParts writes a response around data as the executor encoded it: what is
+// large is neither parsed nor copied again. errors comes first, as the
+// specification recommends, so that it can't be overlooked.
+func writeParts(w http.ResponseWriter, mediaType string, status int, p parts) {
+	head := []byte{'{'}
+	if p.errors != nil {
+		head = append(append(head, `"errors":`...), p.errors...)
+	}
+	if p.data != nil {
+		if p.errors != nil {
+			head = append(head, ',')
+		}
+		head = append(head, `"data":`...)
+	}
+	tail := append(encodeExtensions(p.extensions, p.bookmark), '}')
+	header := w.Header()
+	header.Set("Content-Type", mediaType+"; charset=utf-8")
+	header.Set("Content-Length", strconv.Itoa(len(head)+len(p.data)+len(tail)))
+	header.Set("Cache-Control", "private, no-store") // invariant 6
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Add("Vary", "Accept, Authorization") // beside CORS's Origin
+	if p.bookmark != "" {
+		header.Set("Bookmark", p.bookmark)
+	}
+	w.WriteHeader(status)
+	for _, part := range [][]byte{head, p.data, tail} {
+		if _, err := w.Write(part); err != nil {
+			return // the client has left
+		}
+	}
+}
+
+// encodeExtensions returns the member with the comma before it, nothing where
+// it would be empty.
+func encodeExtensions(extensions map[string]any, bookmark string) []byte {
+	all := make(map[string]any, len(extensions)+1)
+	for key, value := range extensions {
+		all[key] = value
+	}
+	if bookmark != "" {
+		all["bookmark"] = bookmark
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	text, err := json.Marshal(all)
+	if err != nil {
+		panic("transport: encode extensions: " + err.Error())
+	}
+	return append([]byte(`,"extensions":`), text...)
+}
+
+// writeResponse writes what the executor answered.
+func writeResponse(w http.ResponseWriter, mediaType string, status int, response *graphql.Response, bookmark string) {
+	p := parts{data: response.Data, extensions: response.Extensions, bookmark: bookmark}
+	if len(response.Errors) > 0 {
+		var err error
+		if p.errors, err = json.Marshal(response.Errors); err != nil {
+			panic("transport: encode errors: " + err.Error())
+		}
+	} else if p.data == nil {
+		p.data = []byte("null")
+	}
+	if wait := retryAfter(response); wait > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(wait))
+	}
+	writeParts(w, mediaType, status, p)
+}
+
+// retryAfter returns after how many seconds the whole request is worth another
+// try, 0 where something came of it or where trying again does not help.
+func retryAfter(response *graphql.Response) int {
+	wait := 0
+	for _, err := range response.Errors {
+		if codeOf(err) == shards.Unavailable {
+			given, _ := err.Extensions["retryAfter"].(int)
+			wait = max(wait, given, 1)
+		}
+	}
+	if wait == 0 {
+		return 0
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(response.Data, &fields); err != nil {
+		return wait // no data at all
+	}
+	for _, value := range fields {
+		if string(value) != "null" {
+			return 0
+		}
+	}
+	return wait
+}
+
+func codeOf(err *gqlerror.Error) shards.Code {
+	code, _ := err.Extensions["code"].(string)
+	return shards.Code(code)
+}
+
+// bounded returns what is told of a document's faults: the messages quote the
+// document, which may be long (invariant 1).
+func bounded(list gqlerror.List) gqlerror.List {
+	out := make(gqlerror.List, 0, min(len(list), maxDocumentErrors))
+	for _, err := range list[:min(len(list), maxDocumentErrors)] {
+		short := *err
+		short.Message = cut(err.Message, maxMessage)
+		for _, element := range err.Path {
+			if name, ok := element.(ast.PathName); ok && len(name) > maxMessage {
+				short.Path = nil
+			}
+		}
+		out = append(out, &short)
+	}
+	return out
+}
+
+// cut returns the beginning of s, at most n bytes and an ellipsis.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n] + "…"
+}

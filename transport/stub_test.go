@@ -1,0 +1,128 @@
+package transport_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/executor"
+	"github.com/99designs/gqlgen/graphql/handler/extension"
+	"github.com/vektah/gqlparser/v2"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"gatehouse/shards"
+	"gatehouse/tenancy"
+)
+
+const stubSDL = `
+type Query {
+	hello: String!
+	"Says how the request looks from within."
+	seen: String!
+	"Reads the account, and returns its newest write."
+	head: Int!
+	"Returns its argument as the gateway got it."
+	echo(n: Float): String!
+	"Fails with the code, or with something unexpected."
+	fail(code: String): String
+	"Waits until the request is over."
+	slow: String
+	"Panics where gqlgen does not catch it."
+	boom: String
+}
+type Mutation { write: Int! }
+type Subscription { tick: Int! }
+`
+
+// newExecutor returns gqlgen's own executor on a schema whose fields are below;
+// only the code that gqlgen would generate is left out.
+func newExecutor(t testing.TB) *executor.Executor {
+	t.Helper()
+	schema := gqlparser.MustLoadSchema(&ast.Source{Name: "stub", Input: stubSDL})
+	e := executor.New(&graphql.ExecutableSchemaMock{
+		SchemaFunc: func() *ast.Schema { return schema },
+		ExecFunc:   func(context.Context) graphql.ResponseHandler { return execute },
+	})
+	e.Use(extension.Introspection{})
+	e.SetErrorPresenter(func(ctx context.Context, err error) *gqlerror.Error {
+		out := graphql.DefaultErrorPresenter(ctx, err)
+		var known *shards.Error
+		if errors.As(err, &known) {
+			out.Message, out.Extensions = known.Message, map[string]any{"code": string(known.Code)}
+			if known.RetryAfter > 0 {
+				out.Extensions["retryAfter"] = int(known.RetryAfter.Seconds())
+			}
+		}
+		return out
+	})
+	return e
+}
+
+func execute(ctx context.Context) *graphql.Response {
+	operation := graphql.GetOperationContext(ctx)
+	root := map[ast.Operation]string{ast.Query: "Query", ast.Mutation: "Mutation"}[operation.Operation.Operation]
+	var members []string
+	for _, field := range graphql.CollectFields(operation, operation.Operation.SelectionSet, []string{root}) {
+		value, err := resolve(ctx, root, field.Name, field.ArgumentMap(operation.Variables))
+		if err != nil {
+			graphql.AddError(ctx, err)
+			if field.Definition.Type.NonNull {
+				return &graphql.Response{Data: []byte("null")}
+			}
+		}
+		text, err := json.Marshal(value)
+		if err != nil {
+			panic(err)
+		}
+		members = append(members, fmt.Sprintf("%q:%s", field.Alias, text))
+	}
+	return &graphql.Response{Data: []byte("{" + strings.Join(members, ",") + "}")}
+}
+
+func resolve(ctx context.Context, root, field string, args map[string]any) (any, error) {
+	request, ok := tenancy.RequestFrom(ctx)
+	if !ok {
+		return nil, errors.New("no request in the context")
+	}
+	switch field {
+	case "__typename":
+		return root, nil
+	case "__type":
+		return nil, nil
+	case "hello":
+		return "<world> & co", nil
+	case "seen":
+		deadline, _ := ctx.Deadline()
+		return fmt.Sprintf("id=%s key=%s consistency=%s within=%t headers=%d", request.ID, request.IdempotencyKey, request.Consistency,
+			time.Until(deadline) < 2*time.Second, len(graphql.GetOperationContext(ctx).Headers)), nil
+	case "head":
+		snapshot, err := request.Handle.Snapshot(ctx)
+		if err != nil {
+			return nil, err
+		}
+		snapshot.Close()
+		return snapshot.Position.Seq, nil
+	case "echo":
+		return fmt.Sprint(args["n"]), nil
+	case "fail":
+		if args["code"] == nil {
+			return nil, errors.New("unexpected")
+		}
+		return nil, &shards.Error{Code: shards.Code(args["code"].(string)), Message: "as asked", RetryAfter: 2 * time.Second}
+	case "slow":
+		<-ctx.Done()
+		return nil, &shards.Error{Code: shards.Unavailable, Message: "the request took too long"}
+	case "write":
+		done, err := request.Handle.Commit(ctx, &shards.Write{Ops: []shards.Op{{
+			Kind: shards.Created, Table: "groups", ID: fmt.Sprint(time.Now().UnixNano()), Body: fmt.Appendf(nil, `{"name":"g%d"}`, time.Now().UnixNano()), Patch: []byte(`{}`),
+		}}})
+		return done.Position.Seq, err
+	}
+	panic("boom: " + field)
+}
