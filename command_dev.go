@@ -78,7 +78,6 @@ func (c *devCommand) handler(ctx context.Context, o *office, secrets devSecrets,
 	}
 	handler, err = newHandler(o, settings{
 		Auth: auth, Keys: keys, Log: log, Introspection: true, ServeSchema: true, GraphiQL: page,
-		MaxBody: defaultMaxBody, Timeout: defaultTimeout,
 	})
 	return handler, tokens, err
 }

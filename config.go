@@ -13,6 +13,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"gatehouse/tenancy"
+	"gatehouse/transport"
 )
 
 // config is what serve is told: a YAML file, in which an unknown key is an
@@ -56,15 +57,9 @@ type tokensConfig struct {
 	Roles map[string][]string `yaml:"roles"` // replaced or added: role to patterns of scopes
 }
 
-// Defaults that dev has too. A document's content may have 1 MiB.
-const (
-	defaultMaxBody = 2 << 20
-	defaultTimeout = 10 * time.Second
-)
-
 func defaultConfig() config {
 	c := config{Listen: "127.0.0.1:8080"}
-	c.Limits.MaxBody, c.Limits.Timeout = defaultMaxBody, defaultTimeout
+	c.Limits.MaxBody, c.Limits.Timeout = transport.DefaultMaxBody, transport.DefaultTimeout
 	c.Log.Level, c.Log.Format = "info", "json"
 	return c
 }

@@ -4,9 +4,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/url"
 	"strconv"
 	"time"
+
+	"gatehouse/transport"
 )
 
 const (
@@ -31,10 +32,8 @@ func (c *config) check() (wrong problems) {
 	if len(c.Secrets.Bookmarks) == 0 {
 		add("secrets.bookmarks is missing: a secret of at least %d bytes", minSecret)
 	}
-	for _, origin := range c.CORS.Origins {
-		if !isOrigin(origin) {
-			add("cors.origins: %q is no origin; write each one out, for example https://app.example.org", origin)
-		}
+	if _, err := transport.CORS(c.CORS.Origins, false); err != nil {
+		add("%v", err)
 	}
 	if c.Limits.MaxBody < 1 || c.Limits.MaxBody > maxMaxBody {
 		add("limits.maxBody must be 1 to %d bytes", maxMaxBody)
@@ -54,14 +53,6 @@ func (c *config) check() (wrong problems) {
 func isPort(s string) bool {
 	n, err := strconv.ParseUint(s, 10, 16)
 	return err == nil && strconv.FormatUint(n, 10) == s
-}
-
-// isOrigin reports whether s is an origin as browsers send it: nothing but
-// scheme, host and port, and no wildcard.
-func isOrigin(s string) bool {
-	u, err := url.Parse(s)
-	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" &&
-		u.Hostname() != "*" && s == u.Scheme+"://"+u.Host
 }
 
 func logLevel(s string) (slog.Level, bool) {

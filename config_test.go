@@ -75,9 +75,9 @@ func TestEveryMistakeInAConfigurationIsOneLine(t *testing.T) {
 		"plain JWKS":         {good + "tokens: {issuer: i, audience: a, jwks: 'http://id.example.org/keys'}\n", "https://"},
 		"odd algorithm":      {good + strings.Replace(jwt, "issuer: i", "issuer: i, algorithms: [none]", 1), `"none"`},
 		"odd role":           {good + strings.Replace(jwt, "issuer: i", "issuer: i, roles: {a: ['b:c']}", 1), "tokens.roles: "},
-		"any origin":         {good + "cors: {origins: ['*']}\n", `cors.origins: "*" is no origin`},
-		"origin with a path": {good + "cors: {origins: ['https://app.example.org/']}\n", "is no origin"},
-		"wildcard origin":    {good + "cors: {origins: ['https://*']}\n", "is no origin"},
+		"any and more":       {good + "cors: {origins: ['*', 'https://app.example.org']}\n", "cors: *"},
+		"origin with a path": {good + "cors: {origins: ['https://app.example.org/']}\n", "is not an origin"},
+		"wildcard origin":    {good + "cors: {origins: ['https://*']}\n", "is not an origin"},
 		"endless timeout":    {good + "limits: {timeout: 1h}\n", "limits.timeout"},
 		"no body":            {good + "limits: {maxBody: 0}\n", "limits.maxBody"},
 		"odd level":          {good + "log: {level: loud}\n", "log.level"},
@@ -89,14 +89,14 @@ func TestEveryMistakeInAConfigurationIsOneLine(t *testing.T) {
 		if err := os.WriteFile(path, []byte(strings.ReplaceAll(test.text, "DATA", data)), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		d := command(t, "serve", "--config", path)
+		d := invoke(t, "serve", "--config", path)
 		t.Log(name + ": " + d.stderr)
 		wantFailure(t, d, test.want)
 		if strings.Contains(d.stderr, testSecret) {
 			t.Errorf("%s: the secret is printed: %s", name, d.stderr)
 		}
 	}
-	wantFailure(t, command(t, "serve", "--config", filepath.Join(data, "none.yml")), "read the configuration")
+	wantFailure(t, invoke(t, "serve", "--config", filepath.Join(data, "none.yml")), "read the configuration")
 }
 
 func TestSeveralMistakesAreNamedTogether(t *testing.T) {
@@ -105,7 +105,7 @@ func TestSeveralMistakesAreNamedTogether(t *testing.T) {
 	if err := os.WriteFile(path, []byte("regions: [UK]\nlog: {level: loud}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	d := command(t, "serve", "--config", path)
+	d := invoke(t, "serve", "--config", path)
 	if d.code != 1 || strings.Count(d.stderr, "gatehouse: ") != 3 || strings.Count(d.stderr, "\n") != 3 {
 		t.Errorf("%+v", d)
 	}
@@ -121,15 +121,15 @@ func TestServeRefusesAShardThatItCannotRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	spoil(t, file)
-	wantFailure(t, command(t, "serve", "--config", config), "open shard uk-1")
+	wantFailure(t, invoke(t, "serve", "--config", config), "open shard uk-1")
 	if err := os.WriteFile(file, nil, 0o600); err != nil { // an empty file is an empty database
 		t.Fatal(err)
 	}
-	wantFailure(t, command(t, "serve", "--config", config), "run `gatehouse migrate`")
+	wantFailure(t, invoke(t, "serve", "--config", config), "run `gatehouse migrate`")
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	wantFailure(t, command(t, "serve", "--config", config), "open shard uk-1")
+	wantFailure(t, invoke(t, "serve", "--config", config), "open shard uk-1")
 	_ = os.Remove(file + "-wal")
 	if err := os.WriteFile(file, content, 0o600); err != nil {
 		t.Fatal(err)
@@ -146,7 +146,7 @@ func TestServeRefusesAPortInUse(t *testing.T) {
 	}
 	defer taken.Close()
 	address := taken.Addr().String()
-	wantFailure(t, command(t, "dev", "--data", filepath.Join(t.TempDir(), "d"), "--listen", address), "can't listen on "+address+": the port is in use")
+	wantFailure(t, invoke(t, "dev", "--data", filepath.Join(t.TempDir(), "d"), "--listen", address), "can't listen on "+address+": the port is in use")
 	path := configFor(t, data, "")
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -155,7 +155,7 @@ func TestServeRefusesAPortInUse(t *testing.T) {
 	if err := os.WriteFile(path, bytes.Replace(text, []byte("127.0.0.1:0"), []byte(address), 1), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	wantFailure(t, command(t, "serve", "--config", path), "the port is in use")
+	wantFailure(t, invoke(t, "serve", "--config", path), "the port is in use")
 }
 
 func TestTheEnvironmentCountsMoreThanTheFile(t *testing.T) {

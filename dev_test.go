@@ -262,17 +262,17 @@ func TestTokenPrintsNothingElse(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	makeDev(t, data)
 	for _, role := range []string{"admin", "member", "viewer"} {
-		d := command(t, "token", "globex", "--role", role, "--data", data)
+		d := invoke(t, "token", "globex", "--role", role, "--data", data)
 		if d.code != 0 || d.stderr != "" || !regexp.MustCompile(`^eyJ[\w-]+\.[\w-]+\.[\w-]+\n$`).MatchString(d.stdout) {
 			t.Errorf("%s: %+v", role, d)
 		}
 	}
-	wantFailure(t, command(t, "token", "nobody", "--data", data), `account "nobody": not found`)
+	wantFailure(t, invoke(t, "token", "nobody", "--data", data), `account "nobody": not found`)
 	plainFolder := t.TempDir()
 	ok(t, "migrate", "--data", plainFolder)
-	wantFailure(t, command(t, "token", "acme", "--data", plainFolder), "is not one of dev")
-	wantFailure(t, command(t, "token", "acme", "--data", filepath.Join(plainFolder, "nowhere")), "there is no data folder")
-	wantFailure(t, command(t, "dev", "--data", plainFolder, "--listen", "127.0.0.1:0"), "not one of dev")
+	wantFailure(t, invoke(t, "token", "acme", "--data", plainFolder), "is not one of dev")
+	wantFailure(t, invoke(t, "token", "acme", "--data", filepath.Join(plainFolder, "nowhere")), "there is no data folder")
+	wantFailure(t, invoke(t, "dev", "--data", plainFolder, "--listen", "127.0.0.1:0"), "not one of dev")
 }
 
 // makeDev makes a data folder of dev without a server.

@@ -41,8 +41,8 @@ type done struct {
 	code           int
 }
 
-// command runs a command line in this process.
-func command(t testing.TB, args ...string) done {
+// invoke runs a command line in this process.
+func invoke(t testing.TB, args ...string) done {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	code := run(t.Context(), args, &stdout, &stderr)
@@ -52,7 +52,7 @@ func command(t testing.TB, args ...string) done {
 // ok runs a command that must succeed, and returns what it printed.
 func ok(t testing.TB, args ...string) string {
 	t.Helper()
-	d := command(t, args...)
+	d := invoke(t, args...)
 	if d.code != 0 {
 		t.Fatalf("%v: exit code %d: %s", args, d.code, d.stderr)
 	}
@@ -166,12 +166,12 @@ func (s *server) status(t testing.TB, path string) int {
 func TestExitCodesAndHelp(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{"nonsense"}, {"accounts", "create"}, {"token", "acme", "--role", "king"}, {"serve", "--secret", "x"}, {}} {
-		if d := command(t, args...); d.code != 2 || strings.Count(d.stderr, "\n") != 1 || d.stdout != "" {
+		if d := invoke(t, args...); d.code != 2 || strings.Count(d.stderr, "\n") != 1 || d.stdout != "" {
 			t.Errorf("%v: %+v", args, d)
 		}
 	}
 	for _, args := range [][]string{{"--help"}, {"dev", "--help"}, {"keys", "create", "--help"}, {"version"}, {"schema"}} {
-		if d := command(t, args...); d.code != 0 || d.stderr != "" || d.stdout == "" {
+		if d := invoke(t, args...); d.code != 0 || d.stderr != "" || d.stdout == "" {
 			t.Errorf("%v: %+v", args, d)
 		}
 	}

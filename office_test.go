@@ -50,11 +50,11 @@ func TestCommandsAnswerAlikeWithAndWithoutAServer(t *testing.T) {
 	}
 	var alone []done
 	for _, args := range commands {
-		alone = append(alone, command(t, append(args, "--data", data)...))
+		alone = append(alone, invoke(t, append(args, "--data", data)...))
 	}
 	startServe(t, data)
 	for i, args := range commands {
-		got := command(t, append(args, "--data", data)...)
+		got := invoke(t, append(args, "--data", data)...)
 		if got != alone[i] {
 			t.Errorf("%v: with a server %+v, without %+v", args, got, alone[i])
 		}
@@ -126,8 +126,8 @@ func TestADataFolderHasOneOwner(t *testing.T) {
 	t.Parallel()
 	data := newFolder(t)
 	s := startServe(t, data)
-	wantFailure(t, command(t, "serve", "--config", configFor(t, data, "")), "the data folder "+data+" is in use")
-	wantFailure(t, command(t, "dev", "--data", data, "--listen", "127.0.0.1:0"), "the data folder "+data+" is in use")
+	wantFailure(t, invoke(t, "serve", "--config", configFor(t, data, "")), "the data folder "+data+" is in use")
+	wantFailure(t, invoke(t, "dev", "--data", data, "--listen", "127.0.0.1:0"), "the data folder "+data+" is in use")
 	// A server that was killed leaves its socket, which hinders nobody.
 	if err := s.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
@@ -157,7 +157,7 @@ func TestAPathTooLongForASocket(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(t.TempDir(), strings.Repeat("long", 30))
 	ok(t, "migrate", "--data", data)
-	wantFailure(t, command(t, "serve", "--config", configFor(t, data, "")), "too long for a socket")
+	wantFailure(t, invoke(t, "serve", "--config", configFor(t, data, "")), "too long for a socket")
 }
 
 func TestMigrateReportsEachShard(t *testing.T) {
@@ -182,7 +182,7 @@ func TestTheSameDatabaseIsNotTwoShards(t *testing.T) {
 	t.Parallel()
 	data := newFolder(t)
 	for _, dsn := range []string{"shards/uk-1.db", "./x/../shards/uk-1.db", filepath.Join(data, "shards", "uk-1.db")} {
-		wantFailure(t, command(t, "shards", "add", "uk-2", "--engine", "sqlite", "--dsn", dsn, "--region", "UK", "--data", data), "uk-1")
+		wantFailure(t, invoke(t, "shards", "add", "uk-2", "--engine", "sqlite", "--dsn", dsn, "--region", "UK", "--data", data), "uk-1")
 	}
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -24,8 +23,8 @@ type settings struct {
 	// GraphiQL, where set, is served at /; of dev only.
 	GraphiQL *graphiql.Config
 	Origins  []string      // of browsers that may call; none where empty
-	MaxBody  int64         // bytes
-	Timeout  time.Duration // of one request
+	MaxBody  int64         // bytes; transport's default where 0
+	Timeout  time.Duration // of one request; transport's default where 0
 }
 
 // newHandler wires the gateway: transport admits a request through the gate,
@@ -36,24 +35,21 @@ func newHandler(o *office, s settings) (http.Handler, error) {
 		return nil, err
 	}
 	gate := tenancy.NewGate(s.Auth, o.directory, o.pool, s.Keys)
-	graphql := transport.NewHandler(transport.Config{
-		Executor: executor, Admit: gate.Admit, Log: s.Log, MaxBody: s.MaxBody, Timeout: s.Timeout,
-	})
+	cors, err := transport.CORS(s.Origins, false)
+	if err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
-	mux.Handle("/graphql", transport.CORS(s.Origins, graphql))
+	mux.Handle("/graphql", cors(transport.NewHandler(transport.Config{
+		Executor: executor, Admit: gate.Admit, Log: s.Log, MaxBody: s.MaxBody, Timeout: s.Timeout,
+	})))
 	if s.ServeSchema {
-		mux.HandleFunc("GET /schema.graphql", serveSchema)
+		mux.Handle("/schema.graphql", transport.Schema(schemaText()))
 	}
 	if s.GraphiQL != nil {
 		mux.Handle("/", graphiql.Handler(*s.GraphiQL))
 	}
-	return mux, nil
-}
-
-func serveSchema(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	_, _ = io.WriteString(w, schemaText()) // a reader that left is no error
+	return transport.Observe(mux, s.Log, nil), nil
 }
 
 // knownScopes returns all scopes that the schema names.
