@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 
 	"gatehouse/shards"
@@ -112,25 +113,19 @@ func fill(ctx context.Context, handle *shards.Handle, data *demoData) error {
 		})
 		return err
 	}
-	var ops []shards.Op
 	for _, table := range data.tables {
+		var ops []shards.Op
 		for i, body := range table.bodies {
 			text, err := json.Marshal(body)
 			if err != nil {
 				return err
 			}
 			ops = append(ops, shards.Op{Kind: shards.Created, Table: table.name, ID: table.ids[i], Body: text, Patch: text})
-			if len(ops) == opsPerWrite {
-				if err := commit(ops); err != nil {
-					return err
-				}
-				ops = nil
-			}
 		}
-	}
-	if len(ops) > 0 {
-		if err := commit(ops); err != nil {
-			return err
+		for chunk := range slices.Chunk(ops, opsPerWrite) {
+			if err := commit(chunk); err != nil {
+				return err
+			}
 		}
 	}
 	return addMembers(data, commit)
