@@ -1,7 +1,6 @@
 package graphiql_test
 
 import (
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -14,11 +13,8 @@ import (
 func TestExamplesFitTheSchema(t *testing.T) {
 	t.Parallel()
 	var sources []*ast.Source
-	for _, name := range glob(t, "../../graph/schema/*.graphqls") {
+	for _, name := range glob(t, "../../graph/sdl/*.graphqls") {
 		sources = append(sources, &ast.Source{Name: name, Input: text(t, name)})
-	}
-	if _, err := os.Stat("../../graph/schema/leads.graphqls"); err != nil {
-		t.Skip("the schema has no leads yet, so it does not load")
 	}
 	schema, err := gqlparser.LoadSchema(sources...)
 	if err != nil {
