@@ -1,6 +1,7 @@
 package graphiql_test
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 
