@@ -59,8 +59,10 @@ func (p presenter) present(ctx context.Context, err error) *gqlerror.Error {
 
 // recovered turns a panic of a resolver into an error that present hides.
 func (p presenter) recovered(ctx context.Context, value any) error {
-	return fmt.Errorf("panic: %v\n%s", value, debug.Stack())
+	return errPanic(value)
 }
+
+func errPanic(value any) error { return fmt.Errorf("panic: %v\n%s", value, debug.Stack()) }
 
 // report logs what the caller is not told, and returns the reference that both have.
 func (p presenter) report(ctx context.Context, code string, err error) string {

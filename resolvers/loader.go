@@ -29,7 +29,7 @@ func newLoader[V any](account string, fetch func(ctx context.Context, ids []stri
 		for i, k := range keys {
 			ids[i] = k.id
 		}
-		found, err := fetch(ctx, ids)
+		found, err := guarded(ctx, ids, fetch)
 		out := make([]*dataloader.Result[V], len(keys))
 		for i, k := range keys { // in the order of the keys, not of the rows
 			out[i] = &dataloader.Result[V]{Data: found[k.id], Error: err}
@@ -37,6 +37,17 @@ func newLoader[V any](account string, fetch func(ctx context.Context, ids []stri
 		return out
 	}
 	return &loader[V]{account: account, cache: dataloader.NewCache[key, V](), batch: batch}
+}
+
+// guarded makes a panic of fetch an error: it runs in a goroutine of
+// dataloader's, which would print it past our log.
+func guarded[V any](ctx context.Context, ids []string, fetch func(context.Context, []string) (map[string]V, error)) (found map[string]V, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = errPanic(v)
+		}
+	}()
+	return fetch(ctx, ids)
 }
 
 // load returns the values of ids, in their order, and loads those that are
