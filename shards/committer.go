@@ -324,7 +324,7 @@ func (w *committer) put(ctx context.Context, account, at string, op *Op) error {
 			return &Refusal{Reason: Conflict}
 		}
 		return err
-	case constraintKey:
+	case constraintKey, constraintUnique:
 		return &Refusal{Reason: Conflict} // somebody was faster: the caller looks again
 	}
 	return &Refusal{Reason: NotFound, Field: fieldOf(l.Child)}
