@@ -226,8 +226,9 @@ func (w *committer) apply(ctx context.Context, heads map[string]*tally, account 
 	if err != nil {
 		return Committed{}, err
 	}
+	now := w.shard.opts.Now().UTC()
 	if write.Key != nil {
-		out, err := replay(ctx, w.conn, account, h.Epoch, write.Key, w.shard.opts.Now())
+		out, err := replay(ctx, w.conn, account, h.Epoch, write.Key, now)
 		if err != nil || out != nil {
 			if out == nil {
 				out = &Committed{}
@@ -235,7 +236,7 @@ func (w *committer) apply(ctx context.Context, heads map[string]*tally, account 
 			return *out, err
 		}
 	}
-	at := w.shard.opts.Now().UTC().Format(TimeFormat)
+	at := now.Format(TimeFormat)
 	out := Committed{Position: h.Position, At: at}
 	seq := h.Seq + 1
 	written := 0

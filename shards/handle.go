@@ -113,10 +113,11 @@ func (s *Snapshot) Covers(ctx context.Context, p Position) error {
 	return nil
 }
 
-// epochEnd returns the last write of an epoch that has ended, -1 if none is recorded.
+// epochEnd returns the last write of an epoch that is still there, -1 if none
+// is recorded: a later epoch may have ended before it, where it was restored.
 func (s *Snapshot) epochEnd(ctx context.Context, epoch int64) (int64, error) {
 	end := int64(-1)
-	err := s.each(ctx, "SELECT seq FROM epoch_end WHERE account_id = ?1 AND epoch = ?2", []any{s.account, epoch},
+	err := s.each(ctx, "SELECT coalesce(min(seq), -1) FROM epoch_end WHERE account_id = ?1 AND epoch >= ?2", []any{s.account, epoch},
 		func(rows *sql.Rows) error { return rows.Scan(&end) })
 	return end, err
 }
