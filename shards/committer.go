@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -154,7 +155,7 @@ func (w *committer) transact(group []*pending) (err error) {
 	ctx := context.Background()
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("panic in the committer: %v", r)
+			err = fmt.Errorf("panic in the committer: %v\n%s", r, debug.Stack())
 		}
 		if rerr := w.conn.rollback(); err == nil {
 			err = rerr

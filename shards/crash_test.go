@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -16,6 +17,8 @@ import (
 
 	"gatehouse/shards"
 )
+
+var soak = flag.Bool("soak", false, "test for minutes what is otherwise tested for seconds")
 
 const crashPath = "GATEHOUSE_TEST_CRASH_SHARD"
 
@@ -77,6 +80,9 @@ func TestCrash(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(11, 11))
 	acknowledged := map[string]map[int64]string{"a": {}, "b": {}, "c": {}}
 	rounds := 4
+	if *soak {
+		rounds = 100
+	}
 	for round := range rounds {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestCrashChild$")
 		cmd.Env = append(os.Environ(), crashPath+"="+path)

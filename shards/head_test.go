@@ -286,3 +286,17 @@ func TestPool(t *testing.T) {
 		t.Error("a closed pool has a shard")
 	}
 }
+
+// A write that panics fails, with the others of its group; the next one does not.
+func TestPanicInTheCommitter(t *testing.T) {
+	t.Parallel()
+	h := openTest(t, Options{}).testHandle(t, "a")
+	for range 3 {
+		if _, err := h.Commit(context.Background(), &Write{Ops: []Op{createGroup("g1", "G"), {Kind: Created, Table: "nobody's"}}}); CodeOf(err) != Internal {
+			t.Errorf("got %v", err)
+		}
+	}
+	if out, err := h.Commit(context.Background(), &Write{Ops: []Op{createGroup("g1", "G")}}); err != nil || out.Position.Seq != 1 {
+		t.Errorf("got %+v, %v", out, err)
+	}
+}

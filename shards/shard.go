@@ -61,7 +61,7 @@ func Open(ctx context.Context, spec Spec, opts Options) (*Shard, error) {
 	}
 	s := &Shard{Spec: spec, opts: opts, engine: engine}
 	if opts.Create {
-		_, err = s.Migrate(ctx)
+		err = s.migrate(ctx)
 	} else {
 		err = s.checkSchema(ctx)
 	}

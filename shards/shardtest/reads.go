@@ -177,7 +177,7 @@ func snapshotsDoNotCross(w *world) {
 			}
 		})
 	}
-	for i := range 200 {
+	for i := range 100 {
 		w.commit(writer, create("groups", name("g", i), nil))
 	}
 	close(done)
