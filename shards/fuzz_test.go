@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/google/uuid"
 	"golang.org/x/text/unicode/norm"
@@ -198,10 +199,11 @@ func FuzzMergePatch(f *testing.F) {
 }
 
 func FuzzFold(f *testing.F) {
-	for _, s := range []string{"É", "ß", "İ", "ΣΊΣΥΦΟΣ", "ﬀ", "\u0345\u0301", "ᾳ", "\u03b1\u0345\u0301", "\u1fb3\u0301"} {
+	for _, s := range []string{"É", "ß", "İ", "ΣΊΣΥΦΟΣ", "ﬀ", "\u0345\u0301", "ᾳ", "\u03b1\u0345\u0301", "\u1fb3\u0301", "\u13f4\uab77"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
+		s = strings.ToValidUTF8(s, "\uFFFD") // as all that comes in JSON
 		once := Fold(s)
 		if twice := Fold(once); twice != once {
 			t.Fatalf("%+q folds to %+q, and that to %+q", s, once, twice)
@@ -210,6 +212,23 @@ func FuzzFold(f *testing.F) {
 			t.Fatalf("%+q folds to %+q, decomposed to %+q", s, once, other)
 		}
 	})
+}
+
+func TestFoldOfEveryRune(t *testing.T) {
+	t.Parallel()
+	for r := rune(1); r <= unicode.MaxRune; r++ {
+		if r >= 0xD800 && r < 0xE000 {
+			continue
+		}
+		s := string(r)
+		if once := Fold(s); Fold(once) != once || Fold(norm.NFD.String(s)) != once {
+			t.Errorf("%+q folds to %+q, and that to %+q; decomposed to %+q", s, once, Fold(once), Fold(norm.NFD.String(s)))
+		}
+		// A letter folds as its capital does, where the two are a pair.
+		if up := unicode.ToUpper(r); unicode.ToLower(up) == r && Fold(string(up)) != Fold(s) {
+			t.Errorf("%+q folds to %+q, its capital to %+q", s, Fold(s), Fold(string(up)))
+		}
+	}
 }
 
 // FuzzFilter sends any filter, page and order to a real shard: what is accepted
