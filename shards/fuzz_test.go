@@ -216,7 +216,7 @@ func FuzzFold(f *testing.F) {
 
 func TestFoldOfEveryRune(t *testing.T) {
 	t.Parallel()
-	for r := rune(1); r <= unicode.MaxRune; r++ {
+	for r := rune(1); r < 0x20000; r++ { // behind them are no letters with cases
 		if r >= 0xD800 && r < 0xE000 {
 			continue
 		}
