@@ -269,8 +269,8 @@ func cancelledRead(w *world) {
 	if _, err := h.Commit(ctx, &shards.Write{Ops: []shards.Op{create("groups", "g2", nil)}}); err != nil && !errors.Is(err, context.Canceled) {
 		w.t.Errorf("got %v", err)
 	}
-	for range 50 { // more than there are readers
-		ctx, cancel := context.WithTimeout(context.Background(), time.Microsecond)
+	for i := range 1000 { // given up at every step on the way to a snapshot
+		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(i%100)*time.Microsecond)
 		if s, err := h.Snapshot(ctx); err == nil {
 			s.Close()
 		} else if !errors.Is(err, context.DeadlineExceeded) {
