@@ -269,15 +269,21 @@ func cancelledRead(w *world) {
 	if _, err := h.Commit(ctx, &shards.Write{Ops: []shards.Op{create("groups", "g2", nil)}}); err != nil && !errors.Is(err, context.Canceled) {
 		w.t.Errorf("got %v", err)
 	}
-	for i := range 1000 { // given up at every step on the way to a snapshot
-		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(i%100)*time.Microsecond)
-		if s, err := h.Snapshot(ctx); err == nil {
-			s.Close()
-		} else if !errors.Is(err, context.DeadlineExceeded) {
-			w.t.Errorf("got %v", err)
-		}
-		cancel()
+	var wg sync.WaitGroup
+	for n := range 8 {
+		wg.Go(func() {
+			for i := range 300 { // given up at every step on the way to a snapshot
+				ctx, cancel := context.WithTimeout(context.Background(), time.Duration((i*8+n)%200)*time.Microsecond)
+				if s, err := h.Snapshot(ctx); err == nil {
+					s.Close()
+				} else if !errors.Is(err, context.DeadlineExceeded) {
+					w.t.Errorf("got %v", err)
+				}
+				cancel()
+			}
+		})
 	}
+	wg.Wait()
 	if s, err := h.Snapshot(context.Background()); err != nil {
 		w.t.Error(err)
 	} else {
