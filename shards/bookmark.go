@@ -141,20 +141,19 @@ func (k *Keyring) ParseCursor(account, list, text string) (Mark, error) {
 	if !ok {
 		return Mark{}, errCursor
 	}
-	var value json.RawMessage
-	var id string
-	if err := json.Unmarshal(payload, &[]any{&value, &id}); err != nil {
+	var parts [2]json.RawMessage
+	var m Mark
+	if json.Unmarshal(payload, &parts) != nil || json.Unmarshal(parts[1], &m.ID) != nil {
 		return Mark{}, errCursor
 	}
-	m := Mark{ID: id}
 	var number int64
-	var text2 string
+	var value string
 	switch {
-	case string(value) == "null":
-	case json.Unmarshal(value, &number) == nil:
+	case string(parts[0]) == "null":
+	case json.Unmarshal(parts[0], &number) == nil:
 		m.Value = number
-	case json.Unmarshal(value, &text2) == nil:
-		m.Value = text2
+	case json.Unmarshal(parts[0], &value) == nil:
+		m.Value = value
 	default:
 		return Mark{}, errCursor
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -154,7 +155,7 @@ func (w *committer) transact(group []*pending) (err error) {
 	ctx := context.Background()
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("panic in the committer: %v", r)
+			err = fmt.Errorf("panic in the committer: %v\n%s", r, debug.Stack())
 		}
 		if rerr := w.conn.rollback(); err == nil {
 			err = rerr
@@ -226,8 +227,9 @@ func (w *committer) apply(ctx context.Context, heads map[string]*tally, account 
 	if err != nil {
 		return Committed{}, err
 	}
+	now := w.shard.opts.Now().UTC()
 	if write.Key != nil {
-		out, err := replay(ctx, w.conn, account, h.Epoch, write.Key, w.shard.opts.Now())
+		out, err := replay(ctx, w.conn, account, h.Epoch, write.Key, now)
 		if err != nil || out != nil {
 			if out == nil {
 				out = &Committed{}
@@ -235,7 +237,7 @@ func (w *committer) apply(ctx context.Context, heads map[string]*tally, account 
 			return *out, err
 		}
 	}
-	at := w.shard.opts.Now().UTC().Format(TimeFormat)
+	at := now.Format(TimeFormat)
 	out := Committed{Position: h.Position, At: at}
 	seq := h.Seq + 1
 	written := 0
@@ -324,7 +326,7 @@ func (w *committer) put(ctx context.Context, account, at string, op *Op) error {
 			return &Refusal{Reason: Conflict}
 		}
 		return err
-	case constraintKey:
+	case constraintKey, constraintUnique:
 		return &Refusal{Reason: Conflict} // somebody was faster: the caller looks again
 	}
 	return &Refusal{Reason: NotFound, Field: fieldOf(l.Child)}

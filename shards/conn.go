@@ -91,8 +91,11 @@ func (c *conn) exec(ctx context.Context, text string, args ...any) (int64, error
 	return r.RowsAffected()
 }
 
-// control runs a statement that names no data.
+// control runs a statement that names no data. The end of ctx does not stop it:
+// a BEGIN that worked and says that it was cancelled would leave the connection
+// in a transaction that nobody knows of.
 func (c *conn) control(ctx context.Context, text string) error {
+	ctx = context.WithoutCancel(ctx)
 	s, err := c.prepare(ctx, text)
 	if err != nil {
 		return err

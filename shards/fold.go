@@ -1,6 +1,8 @@
 package shards
 
 import (
+	"strings"
+
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 )
@@ -21,5 +23,17 @@ func Fold(s string) string {
 		return s
 	}
 	// Folding may decompose, composing may bring back an upper case: twice is stable.
-	return norm.NFC.String(cases.Fold().String(norm.NFC.String(s)))
+	return norm.NFC.String(cases.Fold().String(strings.Map(cherokee, norm.NFC.String(s))))
+}
+
+// cherokee returns the capital of a small Cherokee letter, and everything else
+// as it is: cases.Fold makes the capitals small and the small ones capitals.
+func cherokee(r rune) rune {
+	switch {
+	case 0x13F8 <= r && r <= 0x13FD:
+		return r - 8
+	case 0xAB70 <= r && r <= 0xABBF:
+		return r - 0xAB70 + 0x13A0
+	}
+	return r
 }

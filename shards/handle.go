@@ -53,6 +53,9 @@ func (h *Handle) Require(bookmark string) error {
 
 // Snapshot opens a read at or after the handle's position. Close it.
 func (h *Handle) Snapshot(ctx context.Context) (*Snapshot, error) {
+	h.mu.Lock()
+	at, proven := h.at, h.proven
+	h.mu.Unlock()
 	var s *Snapshot
 	err := h.on(ctx, func(shard *Shard) (err error) {
 		s, err = shard.snapshot(ctx, h.account)
@@ -61,25 +64,28 @@ func (h *Handle) Snapshot(ctx context.Context) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if err := h.reached(ctx, s); err != nil {
+	if err := h.reached(ctx, s, at, proven); err != nil {
 		s.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
-// reached compares a snapshot with the position that is required (invariant 5).
-func (h *Handle) reached(ctx context.Context, s *Snapshot) error {
-	if !h.proven {
-		if err := s.Covers(ctx, h.at); err != nil {
+// reached compares a snapshot with the position that was required when it was
+// asked for (invariant 5). Another one may have gone further meanwhile.
+func (h *Handle) reached(ctx context.Context, s *Snapshot, at Position, proven bool) error {
+	if !proven {
+		if err := s.Covers(ctx, at); err != nil {
 			return err
 		}
-	} else if s.Position.Before(h.at) {
+	} else if s.Position.Before(at) {
 		return errAhead
 	}
-	h.at, h.proven = s.Position, true
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.at == at || h.proven && h.at.Before(s.Position) {
+		h.at, h.proven = s.Position, true
+	}
 	return nil
 }
 
@@ -107,10 +113,11 @@ func (s *Snapshot) Covers(ctx context.Context, p Position) error {
 	return nil
 }
 
-// epochEnd returns the last write of an epoch that has ended, -1 if none is recorded.
+// epochEnd returns the last write of an epoch that is still there, -1 if none
+// is recorded: a later epoch may have ended before it, where it was restored.
 func (s *Snapshot) epochEnd(ctx context.Context, epoch int64) (int64, error) {
 	end := int64(-1)
-	err := s.each(ctx, "SELECT seq FROM epoch_end WHERE account_id = ?1 AND epoch = ?2", []any{s.account, epoch},
+	err := s.each(ctx, "SELECT coalesce(min(seq), -1) FROM epoch_end WHERE account_id = ?1 AND epoch >= ?2", []any{s.account, epoch},
 		func(rows *sql.Rows) error { return rows.Scan(&end) })
 	return end, err
 }

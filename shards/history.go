@@ -68,7 +68,10 @@ func (s *Snapshot) Changes(ctx context.Context, after, to int64, tables []string
 		out = append(out, c)
 		return err
 	})
-	return out, err
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 // Trimmed returns the last write that the history no longer has; 0 where it has all.
@@ -94,5 +97,8 @@ func (s *Snapshot) History(ctx context.Context, ids []string, before int64, limi
 		}
 		return err
 	})
-	return out, err
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
 }

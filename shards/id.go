@@ -46,8 +46,8 @@ func IDPrefix(id string) (string, bool) {
 			return "", false
 		}
 	}
-	for _, c := range []byte(id[:at]) {
-		if (c < 'a' || c > 'z') && c != '_' {
+	for i, c := range []byte(id[:at]) {
+		if (c < 'a' || c > 'z') && (c != '_' || i == 0 || i == at-1) {
 			return "", false
 		}
 	}

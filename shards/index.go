@@ -56,6 +56,8 @@ func (p *Page) score(ix index) int {
 		score = 75
 	case p.tests(first, Greater, GreaterOrEqual, Less, LessOrEqual) && ordered:
 		score = 55
+	case ordered && first != p.Order.Column && p.testsNull(first):
+		score = 60
 	case first == p.Order.Column:
 		score = 50
 	case p.tests(first, IsNull, Greater, GreaterOrEqual, Less, LessOrEqual):
@@ -71,9 +73,31 @@ func (p *Page) score(ix index) int {
 // the index column can serve.
 func (p *Page) tests(column string, ops ...Comparison) bool {
 	for _, c := range p.Where {
-		if (c.Column == column || c.Column+"_fold" == column) && slices.Contains(ops, c.Op) {
+		if slices.Contains(ops, c.Op) && slices.Contains(p.Table.tested(c), column) {
 			return true
 		}
 	}
 	return false
+}
+
+// testsNull reports whether only rows without a value in the column are asked
+// for, which an index finds as it does one value.
+func (p *Page) testsNull(column string) bool {
+	return slices.ContainsFunc(p.Where, func(c Condition) bool {
+		return c.Op == IsNull && c.Value == true && p.Table.columns[column].nullable && slices.Contains(p.Table.tested(c), column)
+	})
+}
+
+// tested returns the columns that condition compares for c.
+func (t *Table) tested(c Condition) []string {
+	fold := c.Column + "_fold"
+	switch {
+	case !t.isFold(fold):
+		return []string{c.Column}
+	case c.Op == Equal, c.Op == In:
+		return []string{c.Column, fold}
+	case c.Op == StartsWith, c.Op == IsNull:
+		return []string{fold}
+	}
+	return []string{c.Column}
 }

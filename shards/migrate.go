@@ -23,21 +23,17 @@ func (s *Shard) migrator(ctx context.Context) (*migrate.Migrator, error) {
 	return m, m.Init(ctx)
 }
 
-// Migrate brings the shard's schema up to date and returns the names of what was applied.
-func (s *Shard) Migrate(ctx context.Context) ([]string, error) {
+// migrate brings the schema up to date, before the committer takes the only
+// connection that writes.
+func (s *Shard) migrate(ctx context.Context) error {
 	m, err := s.migrator(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	group, err := m.Migrate(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("migrate: %w", err)
+	if _, err := m.Migrate(ctx); err != nil {
+		return fmt.Errorf("migrate: %w", err)
 	}
-	var applied []string
-	for _, one := range group.Migrations {
-		applied = append(applied, one.Name)
-	}
-	return applied, nil
+	return nil
 }
 
 // checkSchema refuses a shard whose schema is not the one of this program.

@@ -92,7 +92,12 @@ func (p *Page) count(account string) *builder {
 	b := &builder{}
 	acct := b.arg(account)
 	if !p.grouped() {
-		b.WriteString("SELECT '', count(*) FROM " + p.Table.Name + " t" + p.indexedBy() + " WHERE t.account_id = " + acct)
+		whole.Order = Order{} // which must not speak against an index for the filter
+		index := whole.indexedBy()
+		if index == "" {
+			index = p.indexedBy() // any is smaller than the table
+		}
+		b.WriteString("SELECT '', count(*) FROM " + p.Table.Name + " t" + index + " WHERE t.account_id = " + acct)
 		whole.restrict(b, "t")
 		return b
 	}

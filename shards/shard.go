@@ -39,6 +39,7 @@ type Shard struct {
 	engine *sqliteEngine
 	tables map[string]*Table
 	writes *committer
+	close  func() error
 }
 
 // Open opens a shard. One that does not exist is made if opts.Create is set;
@@ -60,7 +61,7 @@ func Open(ctx context.Context, spec Spec, opts Options) (*Shard, error) {
 	}
 	s := &Shard{Spec: spec, opts: opts, engine: engine}
 	if opts.Create {
-		_, err = s.Migrate(ctx)
+		err = s.migrate(ctx)
 	} else {
 		err = s.checkSchema(ctx)
 	}
@@ -74,14 +75,17 @@ func Open(ctx context.Context, spec Spec, opts Options) (*Shard, error) {
 		engine.close()
 		return nil, fmt.Errorf("open shard %s: %w", spec.ID, err)
 	}
+	s.close = sync.OnceValue(func() error {
+		s.writes.stop()
+		return s.engine.close()
+	})
 	return s, nil
 }
 
-// Close finishes the writes that wait and closes the shard.
-func (s *Shard) Close() error {
-	s.writes.stop()
-	return s.engine.close()
-}
+// Close finishes the writes that wait, waits for the snapshots that are open,
+// and closes the shard. What comes later is UNAVAILABLE. It may be called more
+// than once.
+func (s *Shard) Close() error { return s.close() }
 
 func (s *Shard) table(name string) *Table {
 	t, ok := s.tables[name]
@@ -95,7 +99,7 @@ func (s *Shard) table(name string) *Table {
 type Pool struct {
 	opts   Options
 	mu     sync.Mutex
-	shards map[string]*opening
+	shards map[string]*opening // nil once the pool is closed
 }
 
 type opening struct {
@@ -126,6 +130,10 @@ func (p *Pool) Get(id string) (*Shard, bool) {
 func (p *Pool) Shard(ctx context.Context, spec Spec) (*Shard, error) {
 	p.mu.Lock()
 	o, ok := p.shards[spec.ID]
+	if p.shards == nil {
+		p.mu.Unlock()
+		return nil, errClosed
+	}
 	if !ok {
 		o = &opening{}
 		p.shards[spec.ID] = o
@@ -146,16 +154,18 @@ func (p *Pool) Shard(ctx context.Context, spec Spec) (*Shard, error) {
 	return o.shard, o.err
 }
 
-// Close closes all shards.
+// Close closes all shards, also those that are being opened.
 func (p *Pool) Close() error {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	open := p.shards
+	p.shards = nil
+	p.mu.Unlock()
 	var errs []error
-	for id, o := range p.shards {
-		if o.shard != nil {
+	for _, o := range open {
+		o.once.Do(func() { o.err = errClosed }) // waits for one that is being opened
+		if o.err == nil {
 			errs = append(errs, o.shard.Close())
 		}
-		delete(p.shards, id)
 	}
 	return errors.Join(errs...)
 }

@@ -94,7 +94,10 @@ func (s *Snapshot) Get(ctx context.Context, table string, ids []string) ([]*Row,
 		out = append(out, r)
 		return err
 	})
-	return out, err
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 // List returns a page for each parent, or the page of "" where the page has no
@@ -111,12 +114,15 @@ func (s *Snapshot) List(ctx context.Context, p Page) (map[string][]*Row, error) 
 		out[parent] = append(out[parent], r)
 		return err
 	})
+	if err != nil {
+		return nil, err
+	}
 	if p.Backward {
 		for _, rows := range out {
 			slices.Reverse(rows)
 		}
 	}
-	return out, err
+	return out, nil
 }
 
 // Count returns how many rows the page is cut from, for each parent, with one statement.

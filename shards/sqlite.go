@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 
 	_ "modernc.org/sqlite" // registers the driver
 )
@@ -21,10 +20,11 @@ type sqliteEngine struct {
 	reads  *sql.DB
 	trace  func(Statement)
 
-	mu   sync.Mutex
-	open int
-	max  int
-	free chan *conn
+	// free has the readers' connections that nobody uses, spare a place for
+	// each that may still be opened.
+	free   chan *conn
+	spare  chan struct{}
+	closed chan struct{}
 }
 
 // Pragmas of the writer. synchronous=FULL: an acknowledged write is on disk
@@ -50,8 +50,14 @@ func openSQLite(ctx context.Context, path string, create bool, trace func(Statem
 			return nil, err
 		}
 	}
-	e := &sqliteEngine{path: path, max: max(4, runtime.GOMAXPROCS(0)), trace: trace}
-	e.free = make(chan *conn, e.max)
+	readers := max(4, runtime.GOMAXPROCS(0))
+	e := &sqliteEngine{
+		path: path, trace: trace,
+		free: make(chan *conn, readers), spare: make(chan struct{}, readers), closed: make(chan struct{}),
+	}
+	for range readers {
+		e.spare <- struct{}{}
+	}
 	var err error
 	if e.writer, err = sql.Open("sqlite", sqliteDSN(path, "rwc", writerPragmas)); err != nil {
 		return nil, err
@@ -65,8 +71,8 @@ func openSQLite(ctx context.Context, path string, create bool, trace func(Statem
 		e.writer.Close()
 		return nil, err
 	}
-	e.reads.SetMaxOpenConns(e.max)
-	e.reads.SetMaxIdleConns(e.max)
+	e.reads.SetMaxOpenConns(readers)
+	e.reads.SetMaxIdleConns(readers)
 	return e, nil
 }
 
@@ -81,27 +87,20 @@ func (e *sqliteEngine) acquire(ctx context.Context) (*conn, error) {
 	select {
 	case c := <-e.free:
 		return c, nil
-	default:
+	default: // before another one is opened
 	}
-	e.mu.Lock()
-	grow := e.open < e.max
-	if grow {
-		e.open++
-	}
-	e.mu.Unlock()
-	if !grow {
-		select {
-		case c := <-e.free:
-			return c, nil
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
+	select {
+	case c := <-e.free:
+		return c, nil
+	case <-e.spare:
+	case <-e.closed:
+		return nil, errClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 	c, err := pin(context.WithoutCancel(ctx), e.reads, e.trace)
 	if err != nil {
-		e.mu.Lock()
-		e.open--
-		e.mu.Unlock()
+		e.spare <- struct{}{}
 		return nil, err
 	}
 	return c, nil
@@ -110,9 +109,7 @@ func (e *sqliteEngine) acquire(ctx context.Context) (*conn, error) {
 func (e *sqliteEngine) release(c *conn) {
 	if c.rollback() != nil {
 		c.close()
-		e.mu.Lock()
-		e.open--
-		e.mu.Unlock()
+		e.spare <- struct{}{}
 		return
 	}
 	e.free <- c
@@ -126,13 +123,16 @@ func pin(ctx context.Context, db *sql.DB, trace func(Statement)) (*conn, error) 
 	return &conn{sql: c, stmts: map[string]*sql.Stmt{}, trace: trace}, nil
 }
 
-// close waits for the readers that are in use, then closes the file.
+// close turns away who waits for a reader, waits for those that are in use,
+// then closes the file.
 func (e *sqliteEngine) close() error {
-	e.mu.Lock()
-	open := e.open
-	e.mu.Unlock()
-	for range open {
-		(<-e.free).close()
+	close(e.closed)
+	for range cap(e.free) {
+		select {
+		case c := <-e.free:
+			c.close()
+		case <-e.spare:
+		}
 	}
 	err := e.reads.Close()
 	if err2 := e.writer.Close(); err == nil {

@@ -39,8 +39,9 @@ const MaxIn = 250
 const TimeFormat = "2006-01-02T15:04:05.000Z"
 
 // Filter turns a filter input as the client sent it, {field: {op: value}},
-// into conditions. A field without a column is a mistake in the schema and an
-// INTERNAL error; a value that can't be compared is BAD_REQUEST.
+// into conditions. A field without a column, or a test that the column can't
+// serve, is a mistake in the schema and an INTERNAL error; a value that can't
+// be compared is BAD_REQUEST.
 func (t *Table) Filter(where map[string]any) ([]Condition, error) {
 	var out []Condition
 	for _, field := range slices.Sorted(maps.Keys(where)) { // sorted: one text for one filter
@@ -57,6 +58,9 @@ func (t *Table) Filter(where map[string]any) ([]Condition, error) {
 		}
 		for _, op := range slices.Sorted(maps.Keys(ops)) {
 			c := Condition{Column: column, Op: Comparison(op)}
+			if !t.serves(c) {
+				return nil, fmt.Errorf("table %s can't test its column %s by %s", t.Name, column, op)
+			}
 			var err error
 			if c.Value, err = operand(c.Op, ops[op]); err != nil {
 				return nil, badFilter(field+"."+op, err.Error())
@@ -65,6 +69,17 @@ func (t *Table) Filter(where map[string]any) ([]Condition, error) {
 		}
 	}
 	return out, nil
+}
+
+// serves reports whether condition can render c.
+func (t *Table) serves(c Condition) bool {
+	switch c.Op {
+	case Equal, In, IsNull, Greater, GreaterOrEqual, Less, LessOrEqual:
+		return true
+	case StartsWith:
+		return t.isFold(c.Column + "_fold")
+	}
+	return false
 }
 
 func badFilter(path, message string) error {
@@ -90,11 +105,24 @@ func operand(op Comparison, v any) (any, error) {
 			out = append(out, s)
 		}
 		return out, nil
+	case IsNull:
+		if _, ok := v.(bool); !ok {
+			return nil, fmt.Errorf("is neither true nor false")
+		}
+		return v, nil
+	case StartsWith:
+		if _, ok := v.(string); !ok {
+			return nil, fmt.Errorf("is not a text")
+		}
+		return v, nil
 	case Greater, GreaterOrEqual, Less, LessOrEqual:
 		s, err := scalar(v)
 		if text, ok := s.(string); ok {
 			// Stored times are UTC in milliseconds; the caller's may be in any zone.
 			if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
+				if op == GreaterOrEqual || op == Less { // the first millisecond that is not before it
+					at = at.Add(time.Millisecond - time.Nanosecond)
+				}
 				return at.UTC().Format(TimeFormat), nil
 			}
 		}
