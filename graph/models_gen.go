@@ -813,7 +813,8 @@ type LeadStageSummary struct {
 	Stage LeadStage `json:"stage"`
 	// How many leads are in the stage, of those that match the pipeline's where. 0 where there are none.
 	Count int32 `json:"count"`
-	// The sum of their values in minor units; leads without a value count 0. Nothing is converted: amounts in different
+	// The sum of their values in minor units, at most 2^53 - 1; leads without a value count 0. Nothing is converted: amounts
+	// in different
 	// currencies are added as they are.
 	TotalValue int64 `json:"totalValue"`
 }

@@ -123,7 +123,7 @@ func (e entity[T]) body(d *draft, k *kind, old, patch []byte) ([]byte, error) {
 			d.faults.add(shards.Required, field, "%s is required", field)
 		}
 	}
-	if bytes.Contains(whole, []byte(`\u0000`)) {
+	if hasNUL(whole) {
 		d.faults.invalid("", "a text must not contain the character U+0000")
 	}
 	if len(d.faults.list) > before {
@@ -141,6 +141,24 @@ func (e entity[T]) body(d *draft, k *kind, old, patch []byte) ([]byte, error) {
 		return nil, nil
 	}
 	return whole, nil
+}
+
+// hasNUL reports whether a text in JSON contains U+0000, which not every engine stores.
+func hasNUL(text []byte) bool {
+	for rest := text; ; {
+		at := bytes.Index(rest, []byte(`\u0000`))
+		if at < 0 {
+			return false
+		}
+		slashes := at
+		for slashes > 0 && rest[slashes-1] == '\\' {
+			slashes--
+		}
+		if (at-slashes)%2 == 0 { // else the backslash is itself escaped
+			return true
+		}
+		rest = rest[at+1:]
+	}
 }
 
 // creates adds the making of a record to the draft.

@@ -233,3 +233,28 @@ func TestADocumentHasItsAuthor(t *testing.T) {
 	w.want(w.ask(r, `mutation { createDocument(input: {title: "T", clientId: "?"}) { document { author { name } } errors { code } } }`, c), "createDocument.document.author", "")
 	w.want(w.ask(r, `mutation { createDocument(input: {title: "T", clientId: "?", kind: "Letter"}) { errors { code field } } }`, c), "createDocument.errors", `[{"code":"INVALID","field":["input","kind"]}]`)
 }
+
+func TestWhatCantBeStoredIsRefused(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{`{"a":"\u0000"}`: true, `{"a":"\\u0000"}`: false, `{"a":"\\\u0000"}`: true, `{"a":"u0000"}`: false} {
+		if got := hasNUL([]byte(text)); got != want {
+			t.Errorf("hasNUL(%s) = %t", text, got)
+		}
+	}
+	w := newWorld(t, "a")
+	w.want(w.ask(w.request("a"), `mutation { createGroup(input: {name: "a\u0000b"}) { errors { code } } }`), "createGroup.errors.0.code", "INVALID")
+}
+
+func TestAPipelineOfAnySizeHasATotal(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "a")
+	r := w.request("a")
+	var inputs []any
+	for i := range 3 {
+		inputs = append(inputs, map[string]any{"externalId": fmt.Sprint(i), "patch": map[string]any{"name": "L", "value": int64(1)<<53 - 1}})
+	}
+	if _, errs := w.run(r, `mutation($i: [UpsertLeadInput!]!) { upsertLeads(inputs: $i) { errors { code } } }`, map[string]any{"i": inputs}); errs != nil {
+		t.Fatal(errs)
+	}
+	w.want(w.ask(r, `{ leadPipeline { count totalValue } }`), "leadPipeline.0", `{"count":3,"totalValue":9007199254740991}`)
+}

@@ -150,16 +150,19 @@ func (s *Snapshot) Linked(ctx context.Context, l Link, parent, child string) (bo
 	return found, err
 }
 
+const maxTotal = 1<<53 - 1
+
 // Sum is one group of a Sums.
 type Sum struct{ Count, Total int64 }
 
 // Sums groups the rows that fulfil where by a column, and returns for each
 // value how many there are and the total of another column, with one statement.
+// A total beyond ±(2^53 - 1) is that: no sum fails because of what is in it.
 func (s *Snapshot) Sums(ctx context.Context, table, group, total string, where []Condition) (map[string]Sum, error) {
 	p := Page{Table: s.Table(table), Where: where, Order: Order{Column: group}}
 	b := &builder{}
 	acct := b.arg(s.account)
-	b.WriteString("SELECT t." + group + ", count(*), coalesce(sum(t." + total + "), 0) FROM " + table + " t" + p.indexedBy() +
+	b.WriteString("SELECT t." + group + ", count(*), coalesce(sum(CAST(t." + total + " AS double precision)), 0) FROM " + table + " t" + p.indexedBy() +
 		" WHERE t.account_id = " + acct)
 	p.restrict(b, "t")
 	b.WriteString(" GROUP BY t." + group)
@@ -167,7 +170,9 @@ func (s *Snapshot) Sums(ctx context.Context, table, group, total string, where [
 	err := s.each(ctx, b.String(), b.args, func(rows *sql.Rows) error {
 		var key string
 		var sum Sum
-		err := rows.Scan(&key, &sum.Count, &sum.Total)
+		var of float64 // exact for whole numbers up to 2^53
+		err := rows.Scan(&key, &sum.Count, &of)
+		sum.Total = int64(max(-maxTotal, min(of, maxTotal)))
 		out[key] = sum
 		return err
 	})

@@ -49,6 +49,14 @@ func openSQLite(ctx context.Context, path string, create bool, trace func(Statem
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			return nil, err
 		}
+		// SQLite would make a file that others may read.
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		if err := f.Close(); err != nil {
+			return nil, err
+		}
 	}
 	readers := max(4, runtime.GOMAXPROCS(0))
 	e := &sqliteEngine{

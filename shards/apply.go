@@ -1,0 +1,174 @@
+package shards
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/tidwall/gjson"
+)
+
+// tally is a head with the writes of this group counted in.
+type tally struct {
+	head
+	was int64
+}
+
+func (w *committer) head(ctx context.Context, heads map[string]*tally, account string) (*tally, error) {
+	if t, ok := heads[account]; ok {
+		return t, nil
+	}
+	h, err := readHead(ctx, w.conn, account)
+	if err != nil {
+		return nil, err
+	}
+	if h.state != stateActive {
+		return nil, errFenced
+	}
+	t := &tally{head: h, was: h.Seq}
+	heads[account] = t
+	return t, nil
+}
+
+var errFenced = &Error{Code: Unavailable, Message: "the account is being moved; try again", RetryAfter: time.Second}
+
+func (w *committer) apply(ctx context.Context, heads map[string]*tally, account string, write *Write) (Committed, error) {
+	h, err := w.head(ctx, heads, account)
+	if err != nil {
+		return Committed{}, err
+	}
+	now := w.shard.opts.Now().UTC()
+	if write.Key != nil {
+		out, err := replay(ctx, w.conn, account, h.Epoch, write.Key, now)
+		if err != nil || out != nil {
+			if out == nil {
+				out = &Committed{}
+			}
+			return *out, err
+		}
+	}
+	at := now.Format(TimeFormat)
+	out := Committed{Position: h.Position, At: at}
+	seq := h.Seq + 1
+	written := 0
+	for i := range write.Ops {
+		op := &write.Ops[i]
+		err := w.op(ctx, account, seq, written, at, write, op)
+		var refusal *Refusal
+		switch {
+		case err == nil:
+			written++
+		case errors.As(err, &refusal):
+			refusal.Op = i
+			if !write.Partial || refusal.Reason == Conflict {
+				return Committed{}, refusal
+			}
+			out.Refused = append(out.Refused, *refusal)
+		default:
+			return Committed{}, err
+		}
+	}
+	if written == 0 {
+		return out, nil
+	}
+	out.Position.Seq = seq
+	if write.Key != nil {
+		if err := remember(ctx, w.conn, account, write, out); err != nil {
+			return Committed{}, err
+		}
+	}
+	h.Seq = seq
+	return out, nil
+}
+
+// op writes one record and its change, or neither (invariant 3).
+func (w *committer) op(ctx context.Context, account string, seq int64, n int, at string, write *Write, op *Op) error {
+	if write.Partial {
+		if err := w.conn.control(ctx, "SAVEPOINT op"); err != nil {
+			return err
+		}
+		defer w.conn.control(ctx, "RELEASE op")
+	}
+	err := w.put(ctx, account, at, op)
+	if err == nil {
+		err = appendChange(ctx, w.conn, account, seq, n, at, write, op)
+	}
+	if err != nil && write.Partial {
+		if rerr := w.conn.control(ctx, "ROLLBACK TO op"); rerr != nil {
+			return rerr
+		}
+	}
+	return err
+}
+
+func (w *committer) put(ctx context.Context, account, at string, op *Op) error {
+	t := w.shard.table(op.Table)
+	var n int64
+	var err error
+	switch op.Kind {
+	case Created:
+		args := append([]any{account, op.ID, int64(1), at, at, string(op.Body)}, t.folded(op.Body)...)
+		n, err = w.conn.exec(ctx, t.sql.insert, args...)
+	case Updated:
+		args := append([]any{account, op.ID, op.Version + 1, op.Version, at, string(op.Body)}, t.folded(op.Body)...)
+		n, err = w.conn.exec(ctx, t.sql.update, args...)
+	case Deleted:
+		n, err = w.conn.exec(ctx, t.sql.delete, account, op.ID, op.Version)
+	}
+	if err != nil {
+		return w.refusal(ctx, account, t, op, err)
+	}
+	if n != 1 {
+		return &Refusal{Reason: Conflict}
+	}
+	if op.Pair == nil {
+		return nil
+	}
+	l := op.Pair.Link
+	text := "INSERT INTO " + l.Table + " (account_id, " + l.Parent + ", " + l.Child + ") VALUES (?1, ?2, ?3)"
+	if op.Pair.Remove {
+		text = "DELETE FROM " + l.Table + " WHERE account_id = ?1 AND " + l.Parent + " = ?2 AND " + l.Child + " = ?3"
+	}
+	n, err = w.conn.exec(ctx, text, account, op.Pair.Parent, op.Pair.Child)
+	switch constraintOf(err) {
+	case constraintNone:
+		if err == nil && n != 1 {
+			return &Refusal{Reason: Conflict}
+		}
+		return err
+	case constraintKey, constraintUnique:
+		return &Refusal{Reason: Conflict} // somebody was faster: the caller looks again
+	}
+	return &Refusal{Reason: NotFound, Field: fieldOf(l.Child)}
+}
+
+// refusal turns a broken constraint into what the caller can mend.
+func (w *committer) refusal(ctx context.Context, account string, t *Table, op *Op, err error) error {
+	switch constraintOf(err) {
+	case constraintKey:
+		return &Refusal{Reason: Taken, Field: "id"}
+	case constraintUnique:
+		return &Refusal{Reason: Taken, Field: fieldOf(uniqueColumn(err))}
+	case constraintForeign:
+		if op.Kind == Deleted {
+			return &Refusal{Reason: InUse}
+		}
+		// SQLite does not say which one is missing.
+		for _, ref := range t.refs {
+			id := gjson.GetBytes(op.Body, fieldOf(ref.column))
+			if id.Type != gjson.String {
+				continue
+			}
+			var one int
+			err := w.conn.one(ctx, w.shard.table(ref.table).sql.exists, []any{account, id.Str}, &one)
+			if errors.Is(err, sql.ErrNoRows) {
+				return &Refusal{Reason: NotFound, Field: fieldOf(ref.column)}
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return err
+}
