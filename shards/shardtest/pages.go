@@ -485,6 +485,10 @@ func sums(w *world) {
 		if owner != "" {
 			where = []shards.Condition{{Column: "owner_id", Op: shards.Equal, Value: owner}}
 		}
+		for stage, sum := range want { // a total beyond the whole numbers of JSON is the largest of them
+			sum.Total = max(-(1<<53 - 1), min(sum.Total, 1<<53-1))
+			want[stage] = sum
+		}
 		got, err := s.Sums(context.Background(), "leads", "stage", "value", where)
 		if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
 			w.t.Errorf("of %q: got %v, %v, want %v", owner, got, err, want)
