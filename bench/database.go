@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"net/url"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// database is the hand-written handler's way to its file: pinned connections
+// with prepared statements, as many and with the same settings as gatehouse's.
+type database struct {
+	reads, writes *sql.DB
+	free          chan *conn
+	mu            sync.Mutex // of writer
+	writer        *conn
+	// group, where set, commits what waits in one transaction.
+	group *grouper
+}
+
+func openDatabase(ctx context.Context, path string, grouped bool) (*database, error) {
+	d := &database{}
+	var err error
+	if d.writes, err = open(path, "rwc", "journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)", "foreign_keys(1)",
+		"temp_store(MEMORY)", "cache_size(-8000)", "journal_size_limit(67108864)"); err != nil {
+		return nil, err
+	}
+	if d.writer, err = pin(ctx, d.writes); err != nil {
+		return nil, err
+	}
+	if d.reads, err = open(path, "ro", "query_only(1)", "busy_timeout(5000)", "temp_store(MEMORY)", "cache_size(-1000)", "mmap_size(0)"); err != nil {
+		return nil, err
+	}
+	d.free = make(chan *conn, max(4, runtime.GOMAXPROCS(0)))
+	for range cap(d.free) {
+		c, err := pin(ctx, d.reads)
+		if err != nil {
+			return nil, err
+		}
+		d.free <- c
+	}
+	if grouped {
+		d.group = newGrouper(d.writer)
+	}
+	return d, nil
+}
+
+func open(path, mode string, pragmas ...string) (*sql.DB, error) {
+	q := url.Values{"mode": {mode}, "_pragma": pragmas}
+	return sql.Open("sqlite", (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: q.Encode()}).String())
+}
+
+func (d *database) close() error {
+	if d.group != nil {
+		d.group.stop()
+	}
+	for range cap(d.free) {
+		(<-d.free).Close()
+	}
+	d.writer.Close()
+	err := d.reads.Close()
+	if err2 := d.writes.Close(); err == nil {
+		err = err2
+	}
+	return err
+}
+
+// read runs f in a read transaction.
+func (d *database) read(ctx context.Context, f func(*conn) error) error {
+	select {
+	case c := <-d.free:
+		defer func() { d.free <- c }()
+		return c.transact(ctx, "BEGIN", "ROLLBACK", f)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// write runs f in a transaction and returns when it is on disk.
+func (d *database) write(f func(context.Context, *conn) error) error {
+	if d.group != nil {
+		return d.group.do(f)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return d.writer.transact(ctx, "BEGIN IMMEDIATE", "COMMIT", func(c *conn) error { return f(ctx, c) })
+}
+
+// conn is a connection and its prepared statements.
+type conn struct {
+	*sql.Conn
+	stmts map[string]*sql.Stmt
+}
+
+func pin(ctx context.Context, db *sql.DB) (*conn, error) {
+	c, err := db.Conn(ctx)
+	return &conn{c, map[string]*sql.Stmt{}}, err
+}
+
+func (c *conn) stmt(text string) (*sql.Stmt, error) {
+	if s, ok := c.stmts[text]; ok {
+		return s, nil
+	}
+	s, err := c.PrepareContext(context.Background(), text)
+	if err == nil {
+		c.stmts[text] = s
+	}
+	return s, err
+}
+
+func (c *conn) exec(ctx context.Context, text string, args ...any) (int64, error) {
+	s, err := c.stmt(text)
+	if err != nil {
+		return 0, err
+	}
+	r, err := s.ExecContext(ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
+// each calls f for every row.
+func (c *conn) each(ctx context.Context, f func(*sql.Rows) error, text string, args ...any) error {
+	s, err := c.stmt(text)
+	if err != nil {
+		return err
+	}
+	rows, err := s.QueryContext(ctx, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := f(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+func (c *conn) transact(ctx context.Context, begin, end string, f func(*conn) error) error {
+	if _, err := c.exec(ctx, begin); err != nil {
+		return err
+	}
+	err := f(c)
+	if err != nil {
+		end = "ROLLBACK"
+	}
+	if _, err2 := c.exec(context.WithoutCancel(ctx), end); err == nil {
+		err = err2
+	}
+	return err
+}

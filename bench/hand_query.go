@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+
+	"gatehouse/shards"
+)
+
+func (h *hand) client(ctx context.Context, c *call) (any, shards.Position, error) {
+	var in struct{ ID string }
+	if err := json.Unmarshal(c.body, &in); err != nil {
+		return nil, shards.Position{}, err
+	}
+	type client struct {
+		ID        string   `json:"id"`
+		Version   int64    `json:"version"`
+		Name      string   `json:"name"`
+		Kind      string   `json:"kind"`
+		Status    string   `json:"status"`
+		Email     *string  `json:"email"`
+		Phone     *string  `json:"phone"`
+		Tags      []string `json:"tags"`
+		CreatedAt string   `json:"createdAt"`
+		UpdatedAt string   `json:"updatedAt"`
+		Group     *named   `json:"group"`
+		Owner     *named   `json:"owner"`
+	}
+	var out struct {
+		Client *client `json:"client"`
+	}
+	at, err := h.snapshot(ctx, c, func(db *conn) error {
+		id, err := json.Marshal([]string{in.ID})
+		if err != nil {
+			return err
+		}
+		found, err := c.rows(ctx, db, getClients, []any{c.account, string(id)})
+		if err != nil || len(found) == 0 {
+			return err
+		}
+		r := found[0]
+		var b clientBody
+		if err := json.Unmarshal(r.body, &b); err != nil {
+			return err
+		}
+		groups, users := map[string]*named{}, map[string]*named{}
+		out.Client = &client{
+			r.id, r.version, b.Name, b.Kind, b.Status, b.Email, b.Phone, b.Tags, r.created, r.updated,
+			ref(groups, b.GroupID), ref(users, b.OwnerID),
+		}
+		if err := c.names(ctx, db, getGroups, groups); err != nil {
+			return err
+		}
+		return c.names(ctx, db, getUsers, users)
+	})
+	return out, at, err
+}
+
+func (h *hand) page(ctx context.Context, c *call) (any, shards.Position, error) {
+	var in struct{ After *string }
+	if err := json.Unmarshal(c.body, &in); err != nil {
+		return nil, shards.Position{}, err
+	}
+	text, args := firstPage, []any{c.account, int64(pageSize + 1)}
+	if in.After != nil {
+		mark, err := h.keys.ParseCursor(c.account, pageList, *in.After)
+		if err != nil {
+			return nil, shards.Position{}, err
+		}
+		text, args = nextPage, []any{c.account, mark.Value, mark.ID, int64(pageSize + 1)}
+	}
+	type node struct {
+		ID        string  `json:"id"`
+		Name      string  `json:"name"`
+		Status    string  `json:"status"`
+		Email     *string `json:"email"`
+		Phone     *string `json:"phone"`
+		UpdatedAt string  `json:"updatedAt"`
+		Group     *named  `json:"group"`
+		Owner     *named  `json:"owner"`
+	}
+	var out struct {
+		Clients struct {
+			Nodes    []node `json:"nodes"`
+			PageInfo struct {
+				HasNextPage bool    `json:"hasNextPage"`
+				EndCursor   *string `json:"endCursor"`
+			} `json:"pageInfo"`
+		} `json:"clients"`
+	}
+	at, err := h.snapshot(ctx, c, func(db *conn) error {
+		var parent string
+		found, err := c.rows(ctx, db, text, args, &parent)
+		if err != nil {
+			return err
+		}
+		page := &out.Clients
+		if page.PageInfo.HasNextPage = len(found) > pageSize; page.PageInfo.HasNextPage {
+			found = found[:pageSize]
+		}
+		groups, users := map[string]*named{}, map[string]*named{}
+		page.Nodes = make([]node, len(found))
+		for i, r := range found {
+			var b clientBody
+			if err := json.Unmarshal(r.body, &b); err != nil {
+				return err
+			}
+			page.Nodes[i] = node{r.id, b.Name, b.Status, b.Email, b.Phone, r.updated, ref(groups, b.GroupID), ref(users, b.OwnerID)}
+		}
+		if n := len(found); n > 0 {
+			end := h.keys.Cursor(c.account, pageList, shards.Mark{Value: found[n-1].created, ID: found[n-1].id})
+			page.PageInfo.EndCursor = &end
+		}
+		if err := c.names(ctx, db, getGroups, groups); err != nil {
+			return err
+		}
+		return c.names(ctx, db, getUsers, users)
+	})
+	return out, at, err
+}
+
+// stages as a JSON parameter, and in the order of the pipeline.
+const stageList = `["NEW","QUALIFIED","PROPOSAL","WON","LOST"]`
+
+var stages = []string{"NEW", "QUALIFIED", "PROPOSAL", "WON", "LOST"}
+
+func (h *hand) pipeline(ctx context.Context, c *call) (any, shards.Position, error) {
+	var in struct{ Least int64 }
+	if err := json.Unmarshal(c.body, &in); err != nil {
+		return nil, shards.Position{}, err
+	}
+	type lead struct {
+		ID       string `json:"id"`
+		Name     string `json:"name"`
+		Value    *int64 `json:"value"`
+		Currency string `json:"currency"`
+		Owner    *named `json:"owner"`
+	}
+	type list struct {
+		Nodes []lead `json:"nodes"`
+	}
+	type stage struct {
+		Stage string `json:"stage"`
+		Count int64  `json:"count"`
+		Total int64  `json:"totalValue"`
+		Leads list   `json:"leads"`
+	}
+	var out struct {
+		Pipeline []*stage `json:"leadPipeline"`
+	}
+	at, err := h.snapshot(ctx, c, func(db *conn) error {
+		byName := map[string]*stage{}
+		for _, name := range stages {
+			s := &stage{Stage: name, Leads: list{Nodes: make([]lead, 0, stageSize)}}
+			byName[name], out.Pipeline = s, append(out.Pipeline, s)
+		}
+		err := db.each(ctx, func(rows *sql.Rows) error {
+			var one stage
+			if err := rows.Scan(&one.Stage, &one.Count, &one.Total); err != nil {
+				return err
+			}
+			s := byName[one.Stage]
+			s.Count, s.Total = one.Count, one.Total
+			return nil
+		}, stageSums, c.account, in.Least)
+		if err != nil {
+			return err
+		}
+		// One more than is wanted, to learn whether there are more, as gatehouse does.
+		found, err := c.rows(ctx, db, stageLeads, []any{c.account, stageList, in.Least, int64(stageSize + 1)}, new(string))
+		if err != nil {
+			return err
+		}
+		owners := map[string]*named{}
+		for _, r := range found {
+			var b struct {
+				Name, Stage, Currency string
+				Value                 *int64
+				OwnerID               *string `json:"ownerId"`
+			}
+			if err := json.Unmarshal(r.body, &b); err != nil {
+				return err
+			}
+			if s := byName[b.Stage]; len(s.Leads.Nodes) < stageSize {
+				s.Leads.Nodes = append(s.Leads.Nodes, lead{r.id, b.Name, b.Value, b.Currency, ref(owners, b.OwnerID)})
+			}
+		}
+		return c.names(ctx, db, getUsers, owners)
+	})
+	return out, at, err
+}

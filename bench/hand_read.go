@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+
+	"gatehouse/shards"
+)
+
+// The statements are those that gatehouse runs; a test compares them.
+const (
+	selectHead = "SELECT seq, epoch, state, trimmed FROM head WHERE account_id = ?1"
+	columns    = "account_id, id, version, created_at, updated_at, body"
+	ofIDs      = " WHERE account_id = ?1 AND id IN (SELECT value FROM json_each(?2))"
+	getClients = "SELECT " + columns + " FROM clients" + ofIDs
+	getGroups  = "SELECT " + columns + " FROM groups" + ofIDs
+	getUsers   = "SELECT " + columns + " FROM users" + ofIDs
+	firstPage  = "SELECT t.account_id, t.id, t.version, t.created_at, t.updated_at, t.body, '' FROM clients t INDEXED BY clients_created_at" +
+		" WHERE t.account_id = ?1 ORDER BY t.created_at DESC, t.id DESC LIMIT ?2"
+	nextPage = "SELECT t.account_id, t.id, t.version, t.created_at, t.updated_at, t.body, '' FROM clients t INDEXED BY clients_created_at" +
+		" WHERE t.account_id = ?1 AND (t.created_at, t.id) < (?2, ?3) ORDER BY t.created_at DESC, t.id DESC LIMIT ?4"
+	stageSums = "SELECT t.stage, count(*), coalesce(sum(t.value), 0) FROM leads t INDEXED BY leads_stage" +
+		" WHERE t.account_id = ?1 AND t.value >= ?2 GROUP BY t.stage"
+	stageLeads = "SELECT t.account_id, t.id, t.version, t.created_at, t.updated_at, t.body, p.value FROM json_each(?2) p CROSS JOIN leads t" +
+		" WHERE t.account_id = ?1 AND t.id IN (SELECT c.id FROM leads c INDEXED BY leads_stage WHERE c.account_id = ?1 AND c.stage = p.value" +
+		" AND c.value >= ?3 ORDER BY c.created_at DESC, c.id DESC LIMIT ?4) ORDER BY p.key, t.created_at DESC, t.id DESC"
+)
+
+// pageSize of the list of clients, and the name that its cursors are sealed with.
+const (
+	pageSize  = 50
+	pageList  = "Query.clients created_at true"
+	stageSize = 10
+)
+
+// snapshot runs f on one snapshot of the caller's account and returns its position.
+func (h *hand) snapshot(ctx context.Context, c *call, f func(*conn) error) (at shards.Position, err error) {
+	err = h.db.read(ctx, func(db *conn) error {
+		if at, err = head(ctx, db, c.account); err != nil {
+			return err
+		}
+		return f(db)
+	})
+	return at, err
+}
+
+func head(ctx context.Context, db *conn, account string) (at shards.Position, err error) {
+	state := "gone"
+	var trimmed int64
+	err = db.each(ctx, func(rows *sql.Rows) error { return rows.Scan(&at.Seq, &at.Epoch, &state, &trimmed) }, selectHead, account)
+	if err == nil && state == "gone" {
+		err = errors.New("the account is not here")
+	}
+	return at, err
+}
+
+// rows returns the records that a statement finds; more are behind their columns.
+func (c *call) rows(ctx context.Context, db *conn, text string, args []any, more ...any) (out []row, err error) {
+	var account string
+	var r row
+	into := append([]any{&account, &r.id, &r.version, &r.created, &r.updated, &r.body}, more...)
+	err = db.each(ctx, func(rows *sql.Rows) error {
+		r.body = nil
+		if err := rows.Scan(into...); err != nil {
+			return err
+		}
+		out = append(out, r)
+		return own(account, c.account)
+	}, text, args...)
+	return out, err
+}
+
+// names returns the records with these ids that there are.
+func (c *call) names(ctx context.Context, db *conn, text string, ids map[string]*named) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	list := make([]string, 0, len(ids))
+	for id := range ids {
+		list = append(list, id)
+	}
+	param, err := json.Marshal(list)
+	if err != nil {
+		return err
+	}
+	found, err := c.rows(ctx, db, text, []any{c.account, string(param)})
+	for _, r := range found {
+		n := ids[r.id]
+		n.ID = r.id
+		if err := json.Unmarshal(r.body, n); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// ref returns where the record of that id will be, nil where there is no id.
+func ref(ids map[string]*named, id *string) *named {
+	if id == nil {
+		return nil
+	}
+	n := ids[*id]
+	if n == nil {
+		n = &named{}
+		ids[*id] = n
+	}
+	return n
+}
