@@ -157,11 +157,12 @@ func (h *hand) pipeline(ctx context.Context, c *call) (any, shards.Position, err
 		}
 		err := db.each(ctx, func(rows *sql.Rows) error {
 			var one stage
-			if err := rows.Scan(&one.Stage, &one.Count, &one.Total); err != nil {
+			var total float64
+			if err := rows.Scan(&one.Stage, &one.Count, &total); err != nil {
 				return err
 			}
 			s := byName[one.Stage]
-			s.Count, s.Total = one.Count, one.Total
+			s.Count, s.Total = one.Count, int64(total)
 			return nil
 		}, stageSums, c.account, in.Least)
 		if err != nil {

@@ -21,7 +21,7 @@ const (
 		" WHERE t.account_id = ?1 ORDER BY t.created_at DESC, t.id DESC LIMIT ?2"
 	nextPage = "SELECT t.account_id, t.id, t.version, t.created_at, t.updated_at, t.body, '' FROM clients t INDEXED BY clients_created_at" +
 		" WHERE t.account_id = ?1 AND (t.created_at, t.id) < (?2, ?3) ORDER BY t.created_at DESC, t.id DESC LIMIT ?4"
-	stageSums = "SELECT t.stage, count(*), coalesce(sum(t.value), 0) FROM leads t INDEXED BY leads_stage" +
+	stageSums = "SELECT t.stage, count(*), coalesce(sum(CAST(t.value AS double precision)), 0) FROM leads t INDEXED BY leads_stage" +
 		" WHERE t.account_id = ?1 AND t.value >= ?2 GROUP BY t.stage"
 	stageLeads = "SELECT t.account_id, t.id, t.version, t.created_at, t.updated_at, t.body, p.value FROM json_each(?2) p CROSS JOIN leads t" +
 		" WHERE t.account_id = ?1 AND t.id IN (SELECT c.id FROM leads c INDEXED BY leads_stage WHERE c.account_id = ?1 AND c.stage = p.value" +

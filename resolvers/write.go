@@ -83,9 +83,11 @@ func (d *draft) attempt(ctx context.Context, key *shards.IdempotencyKey, prepare
 		return shards.Committed{}, nil
 	}
 	d.write.Actor, d.write.RequestID, d.write.Key = r.caller.Actor, r.request.ID, key
-	var err error
-	if d.write.Memo, err = d.memo(); err != nil {
-		return shards.Committed{}, err
+	if key != nil {
+		var err error
+		if d.write.Memo, err = d.memo(); err != nil {
+			return shards.Committed{}, err
+		}
 	}
 	// The write needs its own connection, and what follows must see it.
 	r.close()

@@ -25,23 +25,12 @@ func (r *Row) JSON() []byte {
 	if len(b) > 1 {
 		b = append(b, ',')
 	}
-	b = append(b, `"id":`...)
-	b = appendString(b, r.ID)
-	b = append(b, `,"version":`...)
-	b = strconv.AppendInt(b, r.Version, 10)
-	b = append(b, `,"createdAt":`...)
-	b = appendString(b, r.CreatedAt)
-	b = append(b, `,"updatedAt":`...)
-	b = appendString(b, r.UpdatedAt)
-	return append(b, '}')
-}
-
-func appendString(b []byte, s string) []byte {
-	text, err := json.Marshal(s)
-	if err != nil {
-		panic("shards: a string that is not JSON: " + err.Error())
-	}
-	return append(b, text...)
+	// Ids and times have no character that JSON would escape.
+	b = append(append(b, `"id":"`...), r.ID...)
+	b = strconv.AppendInt(append(b, `","version":`...), r.Version, 10)
+	b = append(append(b, `,"createdAt":"`...), r.CreatedAt...)
+	b = append(append(b, `","updatedAt":"`...), r.UpdatedAt...)
+	return append(b, `"}`...)
 }
 
 // Decode fills into, a pointer to the record's generated struct.

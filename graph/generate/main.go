@@ -19,6 +19,7 @@ import (
 	"strings"
 
 	"github.com/99designs/gqlgen/api"
+	"github.com/99designs/gqlgen/codegen"
 	"github.com/99designs/gqlgen/codegen/config"
 	"github.com/99designs/gqlgen/codegen/templates"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -86,6 +87,16 @@ func (conventions) MutateConfig(cfg *config.Config) error {
 		return err
 	}
 	cfg.Packages.Evict(cfg.Exec.ImportPath()) // gqlgen has read the package without them
+	return nil
+}
+
+// GenerateCode lets the fields of an object be resolved one after the other.
+// What is below a root field has been loaded ahead, so goroutines would only
+// cost their stacks. Root fields are still resolved side by side.
+func (conventions) GenerateCode(data *codegen.Data) error {
+	for _, o := range data.Objects {
+		o.DisableConcurrency = o.DisableConcurrency || !o.Root
+	}
 	return nil
 }
 
