@@ -1,10 +1,6 @@
 package resolvers
 
-import (
-	"context"
-
-	"gatehouse/shards"
-)
+import "context"
 
 // page is one parent's part of a list.
 type page struct {
