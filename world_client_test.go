@@ -60,7 +60,21 @@ func (x isoAnswer) raw() string {
 			fmt.Fprintln(&out, name, x.header[name])
 		}
 	}
-	return out.String() + x.body
+	return out.String() + x.sorted()
+}
+
+// sorted returns the body with its errors in order: those of a list's elements
+// come as they happen.
+func (x isoAnswer) sorted() string {
+	var body struct {
+		Errors           []json.RawMessage
+		Data, Extensions json.RawMessage
+	}
+	if err := json.Unmarshal([]byte(x.body), &body); err != nil || len(body.Errors) < 2 {
+		return x.body
+	}
+	slices.SortFunc(body.Errors, func(a, b json.RawMessage) int { return bytes.Compare(a, b) })
+	return fmt.Sprintf("%s %s %s", body.Errors, body.Data, body.Extensions)
 }
 
 // codes returns extensions.code of each error, by its path.
@@ -162,24 +176,31 @@ func (s isoScanner) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-var (
-	isoCanary  = regexp.MustCompile(`(?i)canary-([a-z])-([a-z]+)`)
-	isoOwnedID = regexp.MustCompile(`_0+\d{6}acc([a-z])\b`)
-	isoToken   = regexp.MustCompile(`"[A-Za-z0-9_-]{12,}"`)
-)
+var isoCanary = regexp.MustCompile(`(?i)canary-([a-z])-([a-z]+)`)
 
-// isoForeign returns what text has of another account, "" where it has nothing.
-// The payload of cursors counts, too.
+// isoForeign returns what text has of another account, "" where it has nothing:
+// a canary, or an id that one account has alone. The payload of cursors counts, too.
 func isoForeign(text, account string) string {
-	for _, token := range isoToken.FindAllString(text, -1) {
-		if raw, err := base64.RawURLEncoding.DecodeString(strings.Trim(token, `"`)); err == nil {
-			text += " " + string(raw)
+	texts := []string{text}
+	for rest := text; ; {
+		const before = `ursor":"`
+		_, after, ok := strings.Cut(rest, before)
+		if !ok {
+			break
 		}
+		token, _, _ := strings.Cut(after, `"`)
+		if raw, err := base64.RawURLEncoding.DecodeString(token); err == nil {
+			texts = append(texts, string(raw))
+		}
+		rest = after
 	}
-	for _, marks := range []*regexp.Regexp{isoCanary, isoOwnedID} {
-		for _, m := range marks.FindAllStringSubmatch(text, -1) {
-			if !strings.EqualFold(m[1], account) {
-				return m[0]
+	for _, text := range texts {
+		text = strings.ToLower(text)
+		for _, other := range []string{"a", "b", "c"} {
+			for _, mark := range []string{"canary-" + other + "-", "acc" + other + `"`} {
+				if other != account && strings.Contains(text, mark) {
+					return mark
+				}
 			}
 		}
 	}

@@ -59,6 +59,12 @@ func (w *isoWorld) readSchema() {
 		k := w.kinds[at]
 		w.kinds = slices.Insert(slices.Delete(w.kinds, at, at+1), 0, k)
 	}
+	w.fragment = map[string]string{}
+	for _, k := range w.kinds {
+		for level := range isoLevels {
+			w.fragment[isoFragment(k, level)] = " fragment " + isoFragment(k, level) + " on " + k.name + " { " + w.body(k.def, level) + "}"
+		}
+	}
 }
 
 func (w *isoWorld) kind(name string) *isoKind {
@@ -142,38 +148,31 @@ func (w *isoWorld) rootFields(root *ast.Definition) []isoField {
 // edges returns every field of every object that queries reach without further
 // arguments, and of every record, which is reached by its id.
 func (w *isoWorld) edges() []isoField {
-	type place struct {
-		def         *ast.Definition
-		open, close string
+	out, seen := []isoField{}, map[*ast.Definition]bool{}
+	var walk func(def *ast.Definition, open, close string)
+	walk = func(def *ast.Definition, open, close string) {
+		if seen[def] {
+			return
+		}
+		seen[def] = true
+		for _, f := range def.Fields {
+			needs := func(arg *ast.ArgumentDefinition) bool { return arg.Type.NonNull && arg.DefaultValue == nil }
+			if strings.HasPrefix(f.Name, "__") || slices.ContainsFunc(f.Arguments, needs) {
+				continue
+			}
+			if def != w.schema.Query {
+				out = append(out, isoField{FieldDefinition: f, at: def.Name + "." + f.Name, open: open, close: close})
+			}
+			if below := w.schema.Types[f.Type.Name()]; below.Kind == ast.Object && w.kind(below.Name) == nil {
+				walk(below, open+f.Name+" { ", " }"+close)
+			}
+		}
 	}
-	var queue []place
+	walk(w.schema.Query, "", "")
 	for _, k := range w.kinds {
 		for _, f := range w.schema.Query.Fields {
 			if f.Type.Name() == k.name && f.Arguments.ForName("id") != nil {
-				queue = append(queue, place{k.def, f.Name + `(id: "` + isoID(k, "shared", 0) + `") { `, " }"})
-			}
-		}
-	}
-	queue = append(queue, place{def: w.schema.Query})
-	seen := map[*ast.Definition]bool{}
-	var out []isoField
-	for len(queue) > 0 {
-		p := queue[0]
-		queue = queue[1:]
-		if seen[p.def] {
-			continue
-		}
-		seen[p.def] = true
-		for _, f := range p.def.Fields {
-			below := w.schema.Types[f.Type.Name()]
-			if strings.HasPrefix(f.Name, "__") || slices.ContainsFunc(f.Arguments, func(a *ast.ArgumentDefinition) bool { return a.Type.NonNull && a.DefaultValue == nil }) {
-				continue
-			}
-			if p.def != w.schema.Query {
-				out = append(out, isoField{FieldDefinition: f, at: p.def.Name + "." + f.Name, open: p.open, close: p.close})
-			}
-			if below.Kind == ast.Object {
-				queue = append(queue, place{below, p.open + f.Name + " { ", " }" + p.close})
+				walk(k.def, f.Name+`(id: "`+isoID(k, "shared", 0)+`") { `, " }")
 			}
 		}
 	}
@@ -192,16 +191,19 @@ func (w *isoWorld) selection(typeName string, levels int) string {
 // fragments returns the definitions of all fragments that a document spreads.
 func (w *isoWorld) fragments(document string) string {
 	var out strings.Builder
-	for level := 3; level >= 0; level-- {
+	for level := isoLevels - 1; level >= 0; level-- {
 		for _, k := range w.kinds {
-			name := isoFragment(k, level)
-			if strings.Contains(document+out.String(), "..."+name+" ") {
-				out.WriteString(" fragment " + name + " on " + k.name + " { " + w.body(k.def, level) + "}")
+			spread := "..." + isoFragment(k, level) + " "
+			if strings.Contains(document, spread) || strings.Contains(out.String(), spread) {
+				out.WriteString(w.fragment[isoFragment(k, level)])
 			}
 		}
 	}
 	return out.String()
 }
+
+// isoLevels is how many levels of records a document may show.
+const isoLevels = 3
 
 func isoFragment(k *isoKind, level int) string { return k.name + string(rune('0'+level)) }
 

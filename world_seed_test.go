@@ -96,7 +96,7 @@ func (a *isoAccount) create(k *isoKind, id string, set map[string]any) isoRecord
 		learnt := false
 		for _, e := range errors { // a text that must have a form of its own is left out
 			e := e.(map[string]any)
-			if field, _ := e["field"].([]any); e["code"] == "INVALID" && len(field) > 1 {
+			if field, _ := e["field"].([]any); e["code"] == "INVALID" && len(field) > 1 && field[1] != "id" {
 				at := k.name + strings.TrimPrefix(fmt.Sprint(field), "[input")
 				learnt, w.formed[strings.TrimSuffix(at, "]")] = true, true
 			}

@@ -34,6 +34,7 @@ type isoWorld struct {
 	t         testing.TB
 	schema    *ast.Schema
 	kinds     []*isoKind
+	fragment  map[string]string // definitions by name
 	keys      *shards.Keyring
 	directory *tenancy.Directory
 	server    *httptest.Server

@@ -76,6 +76,9 @@ func (w *isoWorld) leaves(f isoField) []isoLeaf {
 // what is needed is there, so that nothing else decides.
 func (a *isoAccount) arguments(f isoField, leaf *isoLeaf, v any) map[string]any {
 	k := a.w.about(f)
+	if k == nil { // any will do
+		k = a.w.kinds[0]
+	}
 	out := map[string]any{}
 	ref := func(to *isoKind) string { return a.first(to, 0) }
 	for _, arg := range f.Arguments {
