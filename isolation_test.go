@@ -40,11 +40,11 @@ func TestIsolationOfReads(t *testing.T) {
 // request would show something if the value were a's.
 func (w *isoWorld) checkRead(f isoField, l isoLeaf, foreign, unknown any, own []any) {
 	w.t.Helper()
-	r := w.operation(f, w.a.arguments(f, &l, foreign), 2)
-	nothing := w.a.all.ask(w.operation(f, w.a.arguments(f, &l, unknown), 2)).raw()
+	r := w.operation(f, w.a.arguments(f, &l, foreign), 1)
+	nothing := w.a.all.ask(w.operation(f, w.a.arguments(f, &l, unknown), 1)).raw()
 	w.differ(l.at, fmt.Sprintf("%q of account b", foreign), r, w.a.all.ask(r).raw(), nothing)
 	if !slices.ContainsFunc(own, func(v any) bool {
-		return w.a.all.ask(w.operation(f, w.a.arguments(f, &l, v), 2)).raw() != nothing
+		return w.a.all.ask(w.operation(f, w.a.arguments(f, &l, v), 1)).raw() != nothing
 	}) {
 		w.t.Errorf("%s: a's own values answer as unknown ones: the check above proves nothing\n%s\n%s", l.at, r, isoCut(nothing))
 	}
@@ -61,7 +61,7 @@ func (w *isoWorld) askPlain(f isoField, l isoLeaf) {
 		t = t.Elem
 	}
 	v := w.a.value(w.about(f), l.name, t, func(*isoKind) string { return "" })
-	r := w.operation(f, w.a.arguments(f, &l, v), 2)
+	r := w.operation(f, w.a.arguments(f, &l, v), 1)
 	if l.name == "direction" { // needs the field beside it; the cursors' test sorts
 		return
 	}
