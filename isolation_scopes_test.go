@@ -56,7 +56,7 @@ func TestIsolationOfScopes(t *testing.T) {
 			if strings.HasSuffix(f.Type.Name(), "Connection") {
 				levels = 2
 			}
-			r := w.operation(f, nil, levels)
+			r := w.operation(f, w.a.arguments(f, nil, nil), levels)
 			x := reader.ask(r)
 			reader.shownKinds(f.at, r, x, k)
 			if !strings.HasPrefix(f.at, k.name+".") { // else it is not reached at all

@@ -114,10 +114,7 @@ func TestIsolationOfCursors(t *testing.T) {
 func TestIsolationOfBookmarks(t *testing.T) {
 	t.Parallel()
 	w := newIsoWorld(t)
-	fields := w.rootFields(w.schema.Query)
-	for _, f := range w.rootFields(w.schema.Mutation) {
-		fields = append(fields, f)
-	}
+	fields := append(w.rootFields(w.schema.Query), w.rootFields(w.schema.Mutation)...)
 	of := func(a *isoAccount) string { // as old as can be, so that no account is behind it
 		return a.w.keys.Bookmark(a.id, shards.Position{Epoch: 1, Seq: 1})
 	}
@@ -153,33 +150,37 @@ func TestIsolationOfBookmarks(t *testing.T) {
 func TestIsolationOfKeys(t *testing.T) {
 	t.Parallel()
 	w := newIsoWorld(t)
+	send := func(a *isoAccount, f isoField, args map[string]any, key string) isoAnswer {
+		r := w.operation(f, args, 1)
+		r.header = []string{"Idempotency-Key: " + key}
+		return a.all.ask(r)
+	}
 	for i, f := range w.rootFields(w.schema.Mutation) {
-		if k := w.about(f); k == nil || f.Name != k.create.Name {
+		k, key := w.about(f), fmt.Sprint("key-", i)
+		if k == nil || f.Name != k.create.Name {
+			send(w.b, f, w.b.arguments(f, nil, nil), key)
+			mine := w.a.arguments(f, nil, nil)
+			if x := send(w.a, f, mine, key); len(x.codes()) > 0 {
+				w.finding("%s: a key that account b has used is refused\n  request %v\n  answer %s", f.at, mine, x.body)
+			}
 			continue
 		}
-		k := w.about(f)
 		for _, same := range []bool{false, true} {
-			key := fmt.Sprintf("key-%d-%t", i, same)
-			send := func(a *isoAccount, args map[string]any, key string) isoAnswer {
-				r := w.operation(f, args, 1)
-				r.header = []string{"Idempotency-Key: " + key}
-				return a.all.ask(r)
-			}
-			theirs := w.b.arguments(f, nil, nil)
-			mine := w.a.arguments(f, nil, nil)
+			key := fmt.Sprintf("%s-%t", key, same)
+			theirs, mine := w.b.arguments(f, nil, nil), w.a.arguments(f, nil, nil)
 			if same { // texts of nobody's, so that the input can be b's and a's
-				neutral := w.c.plain(k, k.input, i)
-				theirs, mine = map[string]any{"input": neutral}, map[string]any{"input": neutral}
+				plain := map[string]any{"input": w.c.plain(k, k.input, i)}
+				theirs, mine = plain, plain
 			}
-			if x := send(w.b, theirs, key); !isoDone(f, x) {
+			if x := send(w.b, f, theirs, key); !isoDone(f, x) {
 				t.Fatalf("%s of b: %v\n%s", f.at, theirs, x.body)
 			}
 			before, head := w.b.dump(), w.a.head()
-			x := send(w.a, mine, key)
+			x := send(w.a, f, mine, key)
 			if !isoDone(f, x) || w.a.head() != head+1 {
 				w.finding("%s: a key that account b has used has another effect than a new one\n  request %v\n  answer %s", f.at, mine, x.body)
 			}
-			if again := send(w.a, mine, key); again.body != x.body || w.a.head() != head+1 {
+			if again := send(w.a, f, mine, key); again.body != x.body || w.a.head() != head+1 {
 				t.Errorf("%s: the key is not a's own either\n%s\n%s", f.at, x.body, again.body)
 			}
 			w.b.untouched(f.at, before)
