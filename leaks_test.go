@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// isoEdit replaces text that occurs exactly once in a file.
+type isoEdit struct{ file, old, new string }
+
+// isoLeaks are mistakes that somebody may make one day. Each is built into
+// a gateway of its own, and the isolation suite must find it (docs/adr/0010).
+var isoLeaks = []struct {
+	name  string
+	edits []isoEdit
+}{
+	{"records are remembered between queries, by id", []isoEdit{
+		{"resolvers/response.go", "\tmu      sync.Mutex\n", "\tremembers bool\n\tmu      sync.Mutex\n"},
+		{"resolvers/executor.go", "return next(ctx)\n\t})\n\te.AroundRootFields", "if r != nil {\n\t\t\tr.remembers = true\n\t\t}\n\t\treturn next(ctx)\n\t})\n\te.AroundRootFields"},
+		{"resolvers/response.go", "\t\tr.records[k] = l\n", "\t\tif r.remembers {\n\t\t\tl.account, l.cache = \"\", leakedRecords(k)\n\t\t}\n\t\tr.records[k] = l\n"},
+		{"resolvers/response.go", "\n// recordsOf returns", `
+var leaked sync.Map
+
+func leakedRecords(k *kind) dataloader.Cache[key, *record] {
+	c, _ := leaked.LoadOrStore(k, dataloader.NewCache[key, *record]())
+	return c.(dataloader.Cache[key, *record])
+}
+
+// recordsOf returns`},
+		{"resolvers/response.go", "\n\t\"gatehouse/graph\"\n", "\n\t\"github.com/graph-gophers/dataloader/v7\"\n\n\t\"gatehouse/graph\"\n"},
+	}},
+	{"pages are remembered between requests, by what was asked", []isoEdit{
+		{"resolvers/page.go", "\t\tr.pages[q.key] = l\n", "\t\tl.account, l.cache = \"\", leakedPages(q.key)\n\t\tr.pages[q.key] = l\n"},
+		{"resolvers/page.go", "\n// pagesOf returns", `
+var leaked sync.Map
+
+func leakedPages(by string) dataloader.Cache[key, *page] {
+	c, _ := leaked.LoadOrStore(by, dataloader.NewCache[key, *page]())
+	return c.(dataloader.Cache[key, *page])
+}
+
+// pagesOf returns`},
+		{"resolvers/page.go", "\n\t\"github.com/99designs/gqlgen/graphql\"\n", "\n\t\"sync\"\n\n\t\"github.com/99designs/gqlgen/graphql\"\n\t\"github.com/graph-gophers/dataloader/v7\"\n"},
+	}},
+	{"a list's loader does not know its arguments", []isoEdit{
+		{"resolvers/page.go", "key: e.name + string(text) + string(more)}", "key: e.name + string(text[:0]) + string(more[:0])}"},
+	}},
+	{"cursors are not bound to the account", []isoEdit{
+		{"shards/bookmark.go", `k.seal(payload, "cursor", account, list)`, `k.seal(payload, "cursor", list)`},
+		{"shards/bookmark.go", `k.open(text, "cursor", account, list)`, `k.open(text, "cursor", list)`},
+	}},
+	{"cursors are not bound to the list", []isoEdit{
+		{"shards/bookmark.go", `k.seal(payload, "cursor", account, list)`, `k.seal(payload, "cursor", account)`},
+		{"shards/bookmark.go", `k.open(text, "cursor", account, list)`, `k.open(text, "cursor", account)`},
+	}},
+	{"bookmarks are not bound to the account", []isoEdit{
+		{"shards/bookmark.go", `k.seal(payload, "bookmark", account)`, `k.seal(payload, "bookmark")`},
+		{"shards/bookmark.go", `k.open(text, "bookmark", account)`, `k.open(text, "bookmark")`},
+	}},
+	{"records are read without the account", []isoEdit{
+		{"shards/table.go", "WHERE account_id = ?1 AND id IN (SELECT", "WHERE ?1 = ?1 AND id IN (SELECT"},
+	}},
+	{"records are read without the account, and nobody looks", []isoEdit{
+		{"shards/table.go", "WHERE account_id = ?1 AND id IN (SELECT", "WHERE ?1 = ?1 AND id IN (SELECT"},
+		{"shards/snapshot.go", "if account != s.account {", "if account == \"\" {"},
+	}},
+	{"totals are counted without the account", []isoEdit{
+		{"shards/page.go", `t" + p.indexedBy() + " WHERE t.account_id = " + acct)
+		whole.restrict`, `t WHERE " + acct + " = " + acct)
+		whole.restrict`},
+	}},
+	{"an edge does not ask for its scope", []isoEdit{
+		{"resolvers/entity.go", "if err := r.may(k.read); err != nil {\n\t\treturn nil, nil, err", "if err := r.may(k.read); err != nil && parent == \"\" {\n\t\treturn nil, nil, err"},
+	}},
+	{"node does not ask for a scope", []isoEdit{
+		{"resolvers/root.go", "if err := r.may(k.read); err != nil {", "if err := r.may(k.read); err != nil && k == nil {"},
+	}},
+	{"a payload shows records to whoever may not read them", []isoEdit{
+		{"resolvers/mutations.go", "if rec == nil || r.may(rec.kind.read) != nil {", "if rec == nil {"},
+	}},
+	{"idempotency keys are everybody's", []isoEdit{
+		{"shards/idempotency.go", "WHERE account_id = ?1 AND key = ?2", "WHERE ?1 = ?1 AND key = ?2"},
+	}},
+	{"a header names the account", []isoEdit{
+		{"tenancy/request.go", "\taccount := caller.Account\n", "\taccount := caller.Account\n\tif id := r.Header.Get(\"X-Account-Id\"); id != \"\" {\n\t\taccount.ID = id\n\t}\n"},
+	}},
+	{"answers are remembered by their document", []isoEdit{
+		{"transport/handler.go", "h.execute(ctx, r.Method, mediaType, params)", "h.leaked(ctx, r.Method, mediaType, params)"},
+		{"transport/handler.go", "\n// read returns what", `
+var leaked sync.Map
+
+func (h *handler) leaked(ctx context.Context, method, mediaType string, params *graphql.RawParams) (int, *graphql.Response, error) {
+	variables, _ := json.Marshal(params.Variables)
+	by := params.Query + string(variables)
+	if response, ok := leaked.Load(by); ok {
+		return http.StatusOK, response.(*graphql.Response), nil
+	}
+	status, response, err := h.execute(ctx, method, mediaType, params)
+	if err == nil && len(response.Errors) == 0 && params.Query[0] == 'q' {
+		leaked.Store(by, response)
+	}
+	return status, response, err
+}
+
+// read returns what`},
+		{"transport/handler.go", "\t\"log/slog\"\n\t\"net/http\"\n", "\t\"encoding/json\"\n\t\"log/slog\"\n\t\"net/http\"\n\t\"sync\"\n"},
+	}},
+}
+
+// isoLeaking is set where the tests run with a leak inside.
+const isoLeaking = "GATEHOUSE_LEAK"
+
+func TestPlantedLeaksAreFound(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds a gateway for each leak; left out by -short")
+	}
+	if os.Getenv(isoLeaking) != "" {
+		t.Skip("this is such a gateway")
+	}
+	t.Parallel()
+	for _, leak := range isoLeaks {
+		t.Run(strings.ReplaceAll(leak.name, " ", "_"), func(t *testing.T) {
+			dir, replace := t.TempDir(), map[string]string{}
+			for _, e := range leak.edits {
+				isoPlant(t, dir, replace, e)
+			}
+			text, err := json.Marshal(map[string]any{"Replace": replace})
+			if err != nil {
+				t.Fatal(err)
+			}
+			overlay, binary := filepath.Join(dir, "overlay.json"), filepath.Join(dir, "leaking.test")
+			if err := os.WriteFile(overlay, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if out, err := exec.CommandContext(t.Context(), "go", "test", "-c", "-ldflags", "-s -w", "-overlay", overlay, "-o", binary, ".").CombinedOutput(); err != nil {
+				t.Fatalf("the leak does not build any more: %v\n%s", err, out)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+			defer cancel()
+			// The load is left out: a leak must be found every time, not by chance.
+			cmd := exec.CommandContext(ctx, binary, "-test.run", "^TestIsolationOf")
+			cmd.Env = append(os.Environ(), isoLeaking+"="+leak.name)
+			out, err := cmd.CombinedOutput()
+			if err == nil {
+				t.Fatal("the isolation suite does not find it")
+			}
+			found := regexp.MustCompile(isoFinding + `[^\n]*`).FindString(string(out))
+			by := regexp.MustCompile(`--- FAIL: (TestIsolationOf\w+)`).FindStringSubmatch(string(out))
+			if found == "" || by == nil {
+				t.Fatalf("the isolation suite fails, but not because of a finding: %v\n%s", err, isoCut(string(out)))
+			}
+			t.Logf("found by %s: %s", by[1], strings.TrimPrefix(found, isoFinding))
+		})
+	}
+}
+
+// isoPlant adds an edit to the files that the build takes instead of ours.
+func isoPlant(t *testing.T, dir string, replace map[string]string, e isoEdit) {
+	t.Helper()
+	path, err := filepath.Abs(filepath.FromSlash(e.file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := path
+	if replace[path] != "" {
+		from = replace[path]
+	}
+	text, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(text), e.old); n != 1 {
+		t.Fatalf("the leak does not fit any more: %s has %d times %q, want it once", e.file, n, e.old)
+	}
+	to := filepath.Join(dir, strings.ReplaceAll(e.file, "/", "_"))
+	if err := os.WriteFile(to, []byte(strings.Replace(string(text), e.old, e.new, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	replace[path] = to
+}
