@@ -10,6 +10,7 @@ import (
 	"gatehouse/tenancy"
 	"gatehouse/transport"
 	"gatehouse/transport/graphiql"
+	"gatehouse/transport/guard"
 )
 
 // settings are what a server is told by dev or by the configuration.
@@ -30,7 +31,9 @@ type settings struct {
 // newHandler wires the gateway: transport admits a request through the gate,
 // which finds its account and shard, and the executor answers it.
 func newHandler(o *office, s settings) (http.Handler, error) {
-	executor, err := resolvers.NewExecutor(resolvers.Options{Log: s.Log, Introspection: s.Introspection})
+	executor, err := resolvers.NewExecutor(resolvers.Options{
+		Log: s.Log, Introspection: s.Introspection, Check: guard.New(guard.Limits{}).Check,
+	})
 	if err != nil {
 		return nil, err
 	}

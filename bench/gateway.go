@@ -12,6 +12,7 @@ import (
 	"gatehouse/shards"
 	"gatehouse/tenancy"
 	"gatehouse/transport"
+	"gatehouse/transport/guard"
 )
 
 const (
@@ -66,7 +67,7 @@ func newGateway(ctx context.Context, path string, keys *shards.Keyring, d *datas
 	if err != nil {
 		return nil, err
 	}
-	executor, err := resolvers.NewExecutor(resolvers.Options{})
+	executor, err := resolvers.NewExecutor(resolvers.Options{Check: guard.New(guard.Limits{}).Check})
 	if err != nil {
 		return nil, err
 	}

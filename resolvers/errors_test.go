@@ -82,3 +82,28 @@ func TestWithoutARequestThereIsNoData(t *testing.T) {
 		}
 	}
 }
+
+// TestADocumentIsCheckedOnce: what is known to be good is not looked at again.
+func TestADocumentIsCheckedOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "a")
+	var err error
+	checked := 0
+	w.exec, err = NewExecutor(Options{Check: func(document string) error {
+		checked++
+		if strings.Contains(document, "clients") {
+			return &shards.Error{Code: shards.DocumentLimit, Message: "too much"}
+		}
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		w.ask(w.request("a"), `{ viewer { scopes } }`)
+	}
+	_, errs := w.run(w.request("a"), `{ clients { totalCount } }`, nil)
+	if checked != 2 || len(errs) != 1 || errs[0] != " DOCUMENT_LIMIT: too much" {
+		t.Errorf("%d checks, %q", checked, errs)
+	}
+}

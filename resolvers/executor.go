@@ -9,6 +9,7 @@ import (
 	"github.com/99designs/gqlgen/graphql/handler/extension"
 	"github.com/99designs/gqlgen/graphql/handler/lru"
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"gatehouse/graph"
 )
@@ -18,6 +19,9 @@ type Options struct {
 	Log *slog.Logger
 	// Introspection lets callers read the schema.
 	Introspection bool
+	// Check, where set, refuses documents that are not worth validating. It
+	// sees the text of each that is not known yet.
+	Check func(document string) error
 }
 
 // parsedDocuments is how many documents are kept parsed and validated.
@@ -39,7 +43,11 @@ func NewExecutor(o Options) (*executor.Executor, error) {
 	e := executor.New(graph.NewExecutableSchema(graph.Config{
 		Schema: public(whole()), Resolvers: Root{}, Directives: graph.DirectiveRoot{Scope: scope},
 	}))
-	e.SetQueryCache(lru.New[*ast.QueryDocument](parsedDocuments))
+	documents := lru.New[*ast.QueryDocument](parsedDocuments)
+	e.SetQueryCache(documents)
+	if o.Check != nil {
+		e.Use(checkDocuments{check: o.Check, known: documents})
+	}
 	e.SetParserTokenLimit(maxTokens)
 	p := presenter{log: o.Log}
 	e.SetErrorPresenter(p.present)
@@ -71,6 +79,28 @@ func NewExecutor(o Options) (*executor.Executor, error) {
 		return next(ctx)
 	})
 	return e, nil
+}
+
+// checkDocuments is gqlgen's hook in front of the parser and of validation,
+// which is quadratic in what a document may say.
+type checkDocuments struct {
+	check func(string) error
+	known graphql.Cache[*ast.QueryDocument]
+}
+
+func (checkDocuments) ExtensionName() string { return "checkDocuments" }
+
+func (checkDocuments) Validate(graphql.ExecutableSchema) error { return nil }
+
+// MutateOperationParameters refuses a document.
+func (c checkDocuments) MutateOperationParameters(ctx context.Context, p *graphql.RawParams) *gqlerror.Error {
+	if _, ok := c.known.Get(ctx, p.Query); ok {
+		return nil
+	}
+	if err := c.check(p.Query); err != nil {
+		return gqlerror.Wrap(err)
+	}
+	return nil
 }
 
 // scope lets only callers pass who hold the scope that a root field requires.
