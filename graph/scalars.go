@@ -86,7 +86,7 @@ func (o *JSONObject) UnmarshalGQL(v any) error {
 	if !ok {
 		return bad("a JSONObject is an object")
 	}
-	text, err := json.Marshal(m)
+	text, err := shards.Marshal(m)
 	*o = text
 	return err
 }

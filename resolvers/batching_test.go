@@ -58,6 +58,9 @@ func TestStatementsDoNotGrowWithTheRecords(t *testing.T) {
 		{`{ clients(first: 50) { nodes { history(first: 2) { nodes { kind } } } } }`, 2},
 		{`{ changes(first: 100) { changeSets { changes { record { id ... on Client { group { name } } } } } } }`, 5},
 		{`{ a: clients(first: 2) { nodes { ...f } } } fragment f on Client { group { ...g } } fragment g on Record { history { nodes { at } } }`, 3},
+		{`{ clients(first: 10) { nodes { history(first: 2) { nodes { record { ... on Client { group { name } owner { name } } } } } } } }`, 4},
+		{`{ users(first: 10) { a: nodes { x: clients(first: 1) { nodes { name } } } b: nodes { x: clients(first: 2) { nodes { name } } } } }`, 3},
+		{`{ nodes(ids: []) { id ... on Client { group { name } } } }`, 0},
 		{`{ viewer { account { usage { clients } } } }`, 1},
 		{`{ viewer { scopes } }`, 0},
 	} {
@@ -65,4 +68,63 @@ func TestStatementsDoNotGrowWithTheRecords(t *testing.T) {
 			t.Errorf("%s\n%d statements, want %d:\n%s", test.query, len(got), test.want, strings.Join(got, "\n"))
 		}
 	}
+}
+
+// What a mutation answers is loaded as what a query answers is.
+func TestStatementsOfAPayloadDoNotGrowWithItsRecords(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "a")
+	w.fill("a", 10)
+	upsert := func(n int) int {
+		var inputs strings.Builder
+		for i := range n {
+			fmt.Fprintf(&inputs, `{externalId: "c%d", patch: {phone: "%d"}} `, i, n)
+		}
+		got := w.count("a", `mutation { upsertClients(inputs: [`+inputs.String()+`]) { results { client {
+			group { name } owner { groups { name } } leads { totalCount } history(first: 1) { nodes { record { id } } } } } } }`)
+		reads := 0
+		for _, s := range got {
+			if strings.HasPrefix(s, "SELECT") {
+				reads++
+			}
+		}
+		return reads
+	}
+	if one, ten := upsert(1), upsert(10); one != ten {
+		t.Errorf("%d reads for one record, %d for ten", one, ten)
+	}
+}
+
+func TestAnAnswerIsBounded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "a")
+	w.fill("a", 15)
+	query := `{ groups { nodes { clients(first: 100) { nodes { owner { clients(first: 100) { nodes { group { clients(first: 100) { nodes { id } } } } } } } } } } }`
+	_, errs := w.run(w.request("a"), query, nil)
+	if len(errs) == 0 || !strings.Contains(errs[0], "DOCUMENT_LIMIT") {
+		t.Errorf("got %.200q", errs)
+	}
+}
+
+func TestAPageSaysWhatLiesBeyondItsCursors(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "a")
+	w.fill("a", 3)
+	r := w.request("a")
+	all := w.ask(r, `{ clients { edges { cursor } } }`)
+	second, fourth := all.Get("clients.edges.1.cursor").Str, all.Get("clients.edges.3.cursor").Str
+	for page, want := range map[string]string{
+		`first: 9`:                           `{"hasNextPage":false,"hasPreviousPage":false}`,
+		`first: 2`:                           `{"hasNextPage":true,"hasPreviousPage":false}`,
+		`last: 2`:                            `{"hasNextPage":false,"hasPreviousPage":true}`,
+		`first: 9, after: "` + second + `"`:  `{"hasNextPage":false,"hasPreviousPage":true}`,
+		`first: 9, before: "` + fourth + `"`: `{"hasNextPage":true,"hasPreviousPage":false}`,
+		`last: 9, after: "` + second + `"`:   `{"hasNextPage":false,"hasPreviousPage":true}`,
+		`last: 1, before: "` + fourth + `"`:  `{"hasNextPage":true,"hasPreviousPage":true}`,
+		`first: 1, after: "` + second + `", before: "` + fourth + `"`: `{"hasNextPage":true,"hasPreviousPage":true}`,
+	} {
+		w.want(w.ask(r, `{ clients(?) { pageInfo { hasNextPage hasPreviousPage } } }`, page), "clients.pageInfo", want)
+	}
+	// One value stands for a list of one, as everywhere in GraphQL.
+	w.want(w.ask(r, `{ clients(where: {status: {in: PROSPECT}}) { totalCount } }`), "clients.totalCount", "9")
 }

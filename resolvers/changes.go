@@ -84,7 +84,7 @@ func (r *response) feed(ctx context.Context, snap *shards.Snapshot, after int64,
 	if below := selected(ctx, "changeSets", "changes", "record"); below != nil {
 		recs, err := r.any(ctx, ids)
 		if err == nil {
-			err = r.ahead(ctx, recs, below)
+			err = r.aheadAll(ctx, recs, below)
 		}
 		if err != nil {
 			return nil, 0, err
@@ -123,7 +123,7 @@ func (change) Record(ctx context.Context, c *graph.Change) (graph.Record, error)
 	if err != nil || recs[0] == nil {
 		return nil, err
 	}
-	if err := r.ahead(ctx, recs, selected(ctx)); err != nil {
+	if err := r.aheadAll(ctx, recs, selected(ctx)); err != nil {
 		return nil, err
 	}
 	return recs[0].decode()

@@ -8,13 +8,17 @@ import (
 )
 
 // connect makes a page the connection that the schema promises.
-func connect[T any](r *response, p *page) (*graph.Connection[T], error) {
+func connect[T any](ctx context.Context, r *response, p *page) (*graph.Connection[T], error) {
+	if err := r.hand(ctx, len(p.records)); err != nil {
+		return nil, err
+	}
 	c := &graph.Connection[T]{
 		Edges: make([]*graph.Edge[T], len(p.records)),
 		Nodes: make([]*T, len(p.records)),
 		PageInfo: &graph.PageInfo{
-			HasNextPage:     p.more && !p.query.page.Backward || p.query.to && p.query.page.Backward,
-			HasPreviousPage: p.more && p.query.page.Backward || p.query.from && !p.query.page.Backward,
+			// Beyond a cursor there is at least the record that it was made of.
+			HasNextPage:     p.more && !p.query.page.Backward || p.query.to,
+			HasPreviousPage: p.more && p.query.page.Backward || p.query.from,
 		},
 		Count: func(ctx context.Context) (int32, error) {
 			n, err := r.countsOf(p.query).load(ctx, []string{p.parent})

@@ -67,6 +67,7 @@ func (d *draft) after(ctx context.Context, c shards.Committed) ([]*record, error
 			}
 		}
 		out[i] = &record{kind: p.kind, row: row}
+		r.recordsOf(p.kind).put(ctx, p.id, out[i])
 	}
 	return out, nil
 }
@@ -113,7 +114,12 @@ func (e entity[T]) body(d *draft, k *kind, old, patch []byte) ([]byte, error) {
 	if err != nil {
 		return nil, bad("%s", err)
 	}
-	// A field that was cleared gets its default back.
+	for _, field := range k.fixed {
+		if gjson.GetBytes(patch, field).Type == gjson.Null && gjson.GetBytes(patch, field).Exists() {
+			d.faults.add(shards.Required, field, "%s can't be cleared", field)
+		}
+	}
+	// A list or an object that was cleared is empty.
 	whole, err := shards.Merge(k.defaults, merged)
 	if err != nil {
 		return nil, err
@@ -187,13 +193,26 @@ func (e entity[T]) creates(ctx context.Context, d *draft, k *kind, input []byte)
 	if err != nil || body == nil {
 		return err
 	}
+	if ok, err := e.related(ctx, d, id, body); !ok {
+		return err
+	}
 	d.part(k, id, nil, &shards.Op{Kind: shards.Created, Table: k.table, ID: id, Body: body, Patch: body})
 	return nil
 }
 
+// related reports whether a body fits what is around it.
+func (e entity[T]) related(ctx context.Context, d *draft, id string, body []byte) (bool, error) {
+	if e.relate == nil {
+		return true, nil
+	}
+	before := len(d.faults.list)
+	err := e.relate(ctx, d, id, body)
+	return err == nil && len(d.faults.list) == before, err
+}
+
 // updates adds the changing of a record to the draft. A patch that changes
 // nothing writes nothing.
-func (e entity[T]) updates(d *draft, k *kind, row *shards.Row, patch []byte) error {
+func (e entity[T]) updates(ctx context.Context, d *draft, k *kind, row *shards.Row, patch []byte) error {
 	body, err := e.body(d, k, row.Body, patch)
 	if err != nil || body == nil {
 		return err
@@ -205,6 +224,9 @@ func (e entity[T]) updates(d *draft, k *kind, row *shards.Row, patch []byte) err
 	if string(change) == "{}" {
 		d.part(k, row.ID, row, nil)
 		return nil
+	}
+	if ok, err := e.related(ctx, d, row.ID, body); !ok {
+		return err
 	}
 	d.part(k, row.ID, row, &shards.Op{Kind: shards.Updated, Table: k.table, ID: row.ID, Version: row.Version, Body: body, Patch: change})
 	return nil

@@ -17,6 +17,8 @@ type entity[T any] struct {
 	// check reports what the schema can't say of a record. It sees the whole
 	// record as it would be written.
 	check func(*T, *faults)
+	// relate, where set, reports what only other records can tell.
+	relate func(ctx context.Context, d *draft, id string, body []byte) error
 	// stamp, where set, returns what the gateway itself puts into a new record.
 	stamp func(context.Context, *response) ([]byte, error)
 }
@@ -55,7 +57,7 @@ func (e entity[T]) ref(ctx context.Context, id *string) (*T, error) {
 }
 
 // one loads a record and what is selected of it.
-func (r *response) one(ctx context.Context, k *kind, id string, selection ast.SelectionSet) (*record, error) {
+func (r *response) one(ctx context.Context, k *kind, id string, below []ast.SelectionSet) (*record, error) {
 	if err := r.may(k.read); err != nil {
 		return nil, err
 	}
@@ -63,7 +65,7 @@ func (r *response) one(ctx context.Context, k *kind, id string, selection ast.Se
 	if err != nil {
 		return nil, err
 	}
-	return recs[0], r.ahead(ctx, recs, selection)
+	return recs[0], r.aheadAll(ctx, recs, below)
 }
 
 // list resolves the root field that lists all records of the type.
@@ -78,13 +80,16 @@ func (e entity[T]) edge(ctx context.Context, parent string, within ...shards.Con
 	if err != nil {
 		return nil, err
 	}
-	return connect[T](r, p)
+	return connect[T](ctx, r, p)
 }
 
 // all resolves a field that has all records of the type, without pages.
 func (e entity[T]) all(ctx context.Context, parent string) ([]*T, error) {
-	_, p, err := e.page(ctx, parent, nil)
+	r, p, err := e.page(ctx, parent, nil)
 	if err != nil {
+		return nil, err
+	}
+	if err := r.hand(ctx, len(p.records)); err != nil {
 		return nil, err
 	}
 	out := make([]*T, len(p.records))
@@ -124,9 +129,9 @@ func (e entity[T]) page(ctx context.Context, parent string, within []shards.Cond
 	if err != nil {
 		return nil, nil, err
 	}
-	nodes := selected(ctx)
+	below := selected(ctx)
 	if ed.paged {
-		nodes, _ = r.nodes(ctx, nodes)
+		below = append(selected(ctx, "nodes"), selected(ctx, "edges", "node")...)
 	}
-	return r, pages[0], r.ahead(ctx, pages[0].records, nodes)
+	return r, pages[0], r.aheadAll(ctx, pages[0].records, below)
 }

@@ -107,3 +107,24 @@ func TestADocumentIsCheckedOnce(t *testing.T) {
 		t.Errorf("%d checks, %q", checked, errs)
 	}
 }
+
+// TestTheSchemaIsToldOnlyWhereItMay: with introspection off, neither it nor a
+// suggestion tells.
+func TestTheSchemaIsToldOnlyWhereItMay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "a")
+	for _, test := range []struct{ query, want string }{
+		{`{ __schema { queryType { name } } }`, " BAD_REQUEST: introspection is off; the schema is documented elsewhere"},
+		{`{ t: __type(name: "Client") { name } }`, " BAD_REQUEST: introspection is off; the schema is documented elsewhere"},
+		{`{ client5 { id } }`, ` BAD_REQUEST: Cannot query field "client5" on type "Query".`},
+	} {
+		if _, errs := w.run(w.request("a"), test.query, nil); len(errs) != 1 || errs[0] != test.want {
+			t.Errorf("%s: got %q, want %q", test.query, errs, test.want)
+		}
+	}
+	var err error
+	if w.exec, err = NewExecutor(Options{Introspection: true}); err != nil {
+		t.Fatal(err)
+	}
+	w.want(w.ask(w.request("a"), `{ __schema { queryType { name } } }`), "__schema.queryType.name", "Query")
+}

@@ -68,7 +68,12 @@ func NewExecutor(o Options) (*executor.Executor, error) {
 		}
 		return next(ctx)
 	})
+	e.SetDisableSuggestion(!o.Introspection) // a suggestion tells the schema too
 	e.AroundRootFields(func(ctx context.Context, next graphql.RootResolver) graphql.Marshaler {
+		if name := graphql.GetRootFieldContext(ctx).Field.Name; !o.Introspection && (name == "__schema" || name == "__type") {
+			graphql.AddError(ctx, bad("introspection is off; the schema is documented elsewhere"))
+			return graphql.Null
+		}
 		if graphql.GetOperationContext(ctx).Operation.Operation != ast.Mutation {
 			return next(ctx)
 		}

@@ -15,14 +15,18 @@ import (
 // faults collects what the caller can mend. A fault is reported with the path
 // of the input that is to blame.
 type faults struct {
-	path []string // where the record's fields are: input, patch, inputs.3
-	list []*graph.UserError
+	path   []string // where the record's fields are: input, patch, inputs.3.patch
+	upsert bool
+	list   []*graph.UserError
 }
 
 func (f *faults) add(reason shards.Reason, field, format string, args ...any) {
 	e := &graph.UserError{Code: graph.UserErrorCode(reason), Message: fmt.Sprintf(format, args...)}
 	if field != "" {
 		e.Field = append(append([]string{}, f.path...), strings.Split(field, ".")...)
+		if f.upsert && field == "externalId" { // which stands beside the patch
+			e.Field = append(append([]string{}, f.path[:2]...), field)
+		}
 	}
 	f.list = append(f.list, e)
 }

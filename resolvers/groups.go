@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 
+	"github.com/tidwall/gjson"
+
 	"gatehouse/graph"
 	"gatehouse/shards"
 )
@@ -12,7 +14,28 @@ var groups = entity[graph.Group]{name: "Group", check: func(g *graph.Group, f *f
 	f.text("name", g.Name, 200)
 	f.optional("description", g.Description, 2000)
 	f.customFields(g.CustomFields)
-}}
+}, relate: noRing}
+
+// noRing refuses a parent that is the group itself or below it. Two changes at
+// once can still close a ring, each from a half that was none: clients that
+// walk up must not trust the data so far as to walk for ever.
+func noRing(ctx context.Context, d *draft, id string, body []byte) error {
+	l := d.response.recordsOf(d.response.model.kinds["Group"])
+	seen := map[string]bool{id: true}
+	for up := gjson.GetBytes(body, "parentId").Str; up != ""; {
+		if seen[up] {
+			d.faults.invalid("parentId", "a group can't be below itself")
+			return nil
+		}
+		seen[up] = true
+		recs, err := l.load(ctx, []string{up})
+		if err != nil || recs[0] == nil { // the database refuses what is missing
+			return err
+		}
+		up = recs[0].row.Text("parentId")
+	}
+	return nil
+}
 
 type group struct{}
 

@@ -28,7 +28,8 @@ func (r *response) historyOf(args arguments) (l *loader[*changePage], from bool,
 		size = defaultPage
 	}
 	var before int64
-	if after := args.text("after"); after != "" {
+	if args["after"] != nil {
+		after := args.text("after")
 		m, err := r.handle.ParseCursor(historyList, after)
 		if err != nil {
 			return nil, false, err
@@ -73,8 +74,11 @@ func (r *response) aheadHistory(ctx context.Context, recs []*record, f graphql.C
 	for i, rec := range recs {
 		ids[i] = rec.row.ID
 	}
-	_, err = l.load(ctx, ids)
-	return err
+	if _, err := l.load(ctx, ids); err != nil {
+		return err
+	}
+	// A change's record is the one whose history it is.
+	return r.aheadAll(ctx, recs, append(selections(ctx, f.Selections, "nodes", "record"), selections(ctx, f.Selections, "edges", "node", "record")...))
 }
 
 // history resolves a record's own history.

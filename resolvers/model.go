@@ -35,6 +35,8 @@ type kind struct {
 	// defaults is the body of a record of which nothing is said.
 	defaults []byte
 	required []string
+	// fixed are the fields that have a default and can't be cleared.
+	fixed []string
 }
 
 // edge is a field that leads from one object to records.
@@ -118,6 +120,7 @@ func newKind(schema *ast.Schema, t *ast.Definition, list *ast.FieldDefinition) (
 				return nil, err
 			}
 			defaults[f.Name] = v
+			k.fixed = append(k.fixed, f.Name)
 		case f.Directives.ForName("edge") != nil:
 		case f.Type.Elem != nil:
 			defaults[f.Name] = []any{}

@@ -2,7 +2,6 @@ package resolvers
 
 import (
 	"context"
-	"encoding/json"
 
 	"gatehouse/shards"
 )
@@ -13,7 +12,7 @@ func (e entity[T]) create(ctx context.Context, input any) (*T, outcome, error) {
 	if err != nil {
 		return nil, outcome{}, err
 	}
-	text, err := json.Marshal(input)
+	text, err := inputJSON(input)
 	if err != nil {
 		return nil, outcome{}, err
 	}
@@ -34,7 +33,7 @@ func (e entity[T]) update(ctx context.Context, id string, patch any, expected *i
 	if err != nil {
 		return nil, outcome{}, err
 	}
-	text, err := json.Marshal(patch)
+	text, err := inputJSON(patch)
 	if err != nil {
 		return nil, outcome{}, err
 	}
@@ -45,7 +44,7 @@ func (e entity[T]) update(ctx context.Context, id string, patch any, expected *i
 			return err
 		}
 		d.faults.path = []string{"patch"}
-		return e.updates(d, k, row, text)
+		return e.updates(ctx, d, k, row, text)
 	}, func(d *draft, c shards.Committed) (err error) {
 		changed, err = e.written(ctx, d, k, c)
 		return err
@@ -95,7 +94,7 @@ func pick[T any](ctx context.Context, r *response, rec *record, field string) (*
 	if rec == nil || r.may(rec.kind.read) != nil {
 		return nil, nil
 	}
-	if err := r.ahead(ctx, []*record{rec}, selected(ctx, field)); err != nil {
+	if err := r.aheadAll(ctx, []*record{rec}, selected(ctx, field)); err != nil {
 		return nil, err
 	}
 	return as[T](rec)

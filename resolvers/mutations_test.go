@@ -1,11 +1,14 @@
 package resolvers
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/99designs/gqlgen/graphql"
 	"github.com/tidwall/gjson"
 
 	"gatehouse/shards"
@@ -39,10 +42,12 @@ func TestAPatchLeavesWhatIsAbsentAndClearsWhatIsNull(t *testing.T) {
 	r := w.request("a")
 	made := w.ask(r, `mutation { createClient(input: {name: "Ada", email: "ada@example.com", tags: ["x"], customFields: {a: 1, b: {c: 2}}, status: ACTIVE}) { client { id } errors { message } } }`)
 	id := made.Get("createClient.client.id").Str
-	got := w.ask(r, `mutation { updateClient(id: "?", patch: {email: null, tags: null, status: null, customFields: {a: null, d: 9007199254740993}}) { client { version name email tags status customFields } errors { code } } }`, id)
-	w.want(got, "updateClient.client", `{"version":2,"name":"Ada","email":null,"tags":[],"status":"PROSPECT","customFields":{"b":{"c":2},"d":9007199254740993}}`)
+	got := w.ask(r, `mutation { updateClient(id: "?", patch: {email: null, tags: null, customFields: {a: null, d: 9007199254740993}}) { client { version name email tags status customFields } errors { code } } }`, id)
+	w.want(got, "updateClient.client", `{"version":2,"name":"Ada","email":null,"tags":[],"status":"ACTIVE","customFields":{"b":{"c":2},"d":9007199254740993}}`)
 	got = w.ask(r, `mutation { updateClient(id: "?", patch: {name: null}) { client { id } errors { code field } } }`, id)
 	w.want(got, "updateClient", `{"client":null,"errors":[{"code":"REQUIRED","field":["patch","name"]}]}`)
+	got = w.ask(r, `mutation { updateClient(id: "?", patch: {status: null}) { errors { code field } } }`, id)
+	w.want(got, "updateClient.errors", `[{"code":"REQUIRED","field":["patch","status"]}]`)
 	// What changes nothing is not written.
 	got = w.ask(r, `mutation { updateClient(id: "?", patch: {name: "Ada"}) { client { version } bookmark errors { code } } }`, id)
 	w.want(got, "updateClient.client.version", "2")
@@ -151,13 +156,21 @@ func TestAnIdempotencyKeyHasOneEffect(t *testing.T) {
 	r.IdempotencyKey = "other"
 	w.want(w.ask(r, `mutation { createClient(input: {name: " "}) { errors { code } } }`), "createClient.errors.0.code", "REQUIRED")
 	w.want(w.ask(r, `mutation { createClient(input: {name: "Mended"}) { errors { code } } }`), "createClient.errors.#", "0")
+	// What changed nothing does not later either.
+	noop := `mutation { updateClient(id: "?", patch: {name: "Once"}) { client { name } errors { code } } }`
+	same := keyed("a")
+	same.IdempotencyKey = "noop"
+	w.ask(same, noop, first.Get("createClient.client.id").Str)
+	w.ask(w.request("a"), `mutation { updateClient(id: "?", patch: {name: "Else"}) { errors { code } } }`, first.Get("createClient.client.id").Str)
+	w.want(w.ask(same, noop, first.Get("createClient.client.id").Str), "updateClient.client.name", "Else")
+	w.ask(w.request("a"), `mutation { updateClient(id: "?", patch: {name: "Once"}) { errors { code } } }`, first.Get("createClient.client.id").Str)
 	// An update that expected a version says the same again, although the version is past.
 	id := first.Get("createClient.client.id").Str
-	update := fmt.Sprintf(`mutation { updateClient(id: %q, patch: {status: ACTIVE}, expectedVersion: 1) { client { version } errors { code } } }`, id)
+	update := fmt.Sprintf(`mutation { updateClient(id: %q, patch: {status: ACTIVE}, expectedVersion: 3) { client { version } errors { code } } }`, id)
 	for range 2 {
 		r := w.request("a")
 		r.IdempotencyKey = "update"
-		w.want(w.ask(r, update), "updateClient", `{"client":{"version":2},"errors":[]}`)
+		w.want(w.ask(r, update), "updateClient", `{"client":{"version":4},"errors":[]}`)
 	}
 }
 
@@ -257,4 +270,33 @@ func TestAPipelineOfAnySizeHasATotal(t *testing.T) {
 		t.Fatal(errs)
 	}
 	w.want(w.ask(r, `{ leadPipeline { count totalValue } }`), "leadPipeline.0", `{"count":3,"totalValue":9007199254740991}`)
+}
+
+func TestAGroupIsNotBelowItself(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "a")
+	r := w.request("a")
+	a, b := shards.NewID("group"), shards.NewID("group")
+	w.want(w.ask(r, `mutation { createGroup(input: {id: "?", name: "A", parentId: "?"}) { errors { code field } } }`, a, a),
+		"createGroup.errors", `[{"code":"INVALID","field":["input","parentId"]}]`)
+	w.ask(r, `mutation { a: createGroup(input: {id: "?", name: "A"}) { errors { code } } b: createGroup(input: {id: "?", name: "B", parentId: "?"}) { errors { code } } }`, a, b, a)
+	w.want(w.ask(r, `mutation { updateGroup(id: "?", patch: {parentId: "?"}) { errors { code field } } }`, a, b),
+		"updateGroup.errors", `[{"code":"INVALID","field":["patch","parentId"]}]`)
+	w.want(w.ask(r, `mutation { updateGroup(id: "?", patch: {parentId: null}) { errors { code } } }`, b), "updateGroup.errors.#", "0")
+}
+
+// TestATextIsAsLongAsItIs: what HTML would escape counts as what was sent.
+func TestATextIsAsLongAsItIs(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{`<b> & "q" \u003c é`, `\\u003c`, `\`} {
+		got, err := inputJSON(map[string]any{"a": graphql.OmittableOf(&text)})
+		var back map[string]string
+		if err != nil || json.Unmarshal(got, &back) != nil || back["a"] != text || bytes.ContainsAny(got, "<") != strings.Contains(text, "<") {
+			t.Errorf("%q became %s, %v", text, got, err)
+		}
+	}
+	w := newWorld(t, "a")
+	text := strings.Repeat("<b>", 5000)
+	got := w.ask(w.request("a"), `mutation { createGroup(input: {name: "G", customFields: {html: "?"}}) { group { customFields } errors { code } } }`, text)
+	w.want(got, "createGroup.group.customFields.html", text)
 }

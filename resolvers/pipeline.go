@@ -36,7 +36,7 @@ func (rootQuery) LeadPipeline(ctx context.Context, _ *graph.LeadWhere) ([]*graph
 		stages = append(stages, string(stage))
 	}
 	op := graphql.GetOperationContext(ctx)
-	for _, f := range graphql.CollectFields(op, selected(ctx), nil) {
+	for _, f := range graphql.CollectFields(op, graphql.GetFieldContext(ctx).Field.Selections, nil) {
 		if f.Name == "leads" {
 			if err := r.aheadList(ctx, r.model.edges["LeadStageSummary.leads"], stages, f, within...); err != nil {
 				return nil, err
@@ -115,7 +115,7 @@ func (rootMutation) ConvertLead(ctx context.Context, id string, expectedVersion 
 		if err != nil {
 			return err
 		}
-		return leads.updates(d, k, row, patch)
+		return leads.updates(ctx, d, k, row, patch)
 	}, func(d *draft, c shards.Committed) (err error) {
 		if payload.Client, err = clients.written(ctx, d, kc, c); err == nil {
 			payload.Lead, err = leads.written(ctx, d, k, c)

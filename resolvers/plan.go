@@ -79,10 +79,10 @@ func (r *response) aheadList(ctx context.Context, e *edge, parents []string, f g
 	if err != nil {
 		return err
 	}
-	nodes := f.Selections
+	below := []ast.SelectionSet{f.Selections}
 	if e.paged {
-		var total bool
-		if nodes, total = r.nodes(ctx, f.Selections); total {
+		below = append(selections(ctx, f.Selections, "nodes"), selections(ctx, f.Selections, "edges", "node")...)
+		if selections(ctx, f.Selections, "totalCount") != nil {
 			if _, err := r.countsOf(q).load(ctx, parents); err != nil {
 				return err
 			}
@@ -92,43 +92,42 @@ func (r *response) aheadList(ctx context.Context, e *edge, parents []string, f g
 	for _, p := range pages {
 		all = append(all, p.records...)
 	}
-	return r.ahead(ctx, all, nodes)
+	return r.aheadAll(ctx, all, below)
 }
 
-// nodes returns what is selected of a connection's records, and whether their
-// total is.
-func (r *response) nodes(ctx context.Context, connection ast.SelectionSet) (nodes ast.SelectionSet, total bool) {
-	op := graphql.GetOperationContext(ctx)
-	for _, f := range graphql.CollectFields(op, connection, nil) {
-		switch f.Name {
-		case "nodes":
-			nodes = append(nodes, f.Selections...)
-		case "totalCount":
-			total = true
-		case "edges":
-			for _, g := range graphql.CollectFields(op, f.Selections, nil) {
-				if g.Name == "node" {
-					nodes = append(nodes, g.Selections...)
-				}
-			}
+// aheadAll loads what each of the selections asks for below the records. They
+// are walked one by one: under two aliases of one list the same name may stand
+// for fields with other arguments.
+func (r *response) aheadAll(ctx context.Context, records []*record, below []ast.SelectionSet) error {
+	for _, selection := range below {
+		if err := r.ahead(ctx, records, selection); err != nil {
+			return err
 		}
 	}
-	return nodes, total
+	return nil
 }
 
-// selected returns what is selected at a path below the field that is being
-// resolved.
-func selected(ctx context.Context, path ...string) ast.SelectionSet {
+// selections returns what is selected at a path below a selection, one set for
+// each alias; nil where the path is not selected.
+func selections(ctx context.Context, of ast.SelectionSet, path ...string) []ast.SelectionSet {
 	op := graphql.GetOperationContext(ctx)
-	at := graphql.GetFieldContext(ctx).Field.Selections
+	at := []ast.SelectionSet{of}
 	for _, name := range path {
-		var next ast.SelectionSet
-		for _, f := range graphql.CollectFields(op, at, nil) {
-			if f.Name == name {
-				next = append(next, f.Selections...)
+		var next []ast.SelectionSet
+		for _, set := range at {
+			for _, f := range graphql.CollectFields(op, set, nil) {
+				if f.Name == name {
+					next = append(next, f.Selections)
+				}
 			}
 		}
 		at = next
 	}
 	return at
+}
+
+// selected returns what is selected at a path below the field that is being
+// resolved.
+func selected(ctx context.Context, path ...string) []ast.SelectionSet {
+	return selections(ctx, graphql.GetFieldContext(ctx).Field.Selections, path...)
 }

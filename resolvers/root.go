@@ -49,7 +49,7 @@ func (rootQuery) nodes(ctx context.Context, ids []string) ([]graph.Node, error) 
 	if err != nil {
 		return nil, err
 	}
-	if err := r.ahead(ctx, recs, selected(ctx)); err != nil {
+	if err := r.aheadAll(ctx, recs, selected(ctx)); err != nil {
 		return nil, err
 	}
 	out := make([]graph.Node, len(ids))

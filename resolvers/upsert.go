@@ -35,7 +35,7 @@ func upsert[T, R any](ctx context.Context, e entity[T], inputs any, show func(*T
 	if err != nil {
 		return nil, outcome{}, err
 	}
-	text, err := json.Marshal(inputs)
+	text, err := inputJSON(inputs)
 	if err != nil {
 		return nil, outcome{}, err
 	}
@@ -60,7 +60,7 @@ func upsert[T, R any](ctx context.Context, e entity[T], inputs any, show func(*T
 		if r.may(k.read) != nil {
 			clear(recs) // see pick
 		}
-		if err := r.ahead(ctx, recs, selected(ctx, "results", lowerFirst(k.name))); err != nil {
+		if err := r.aheadAll(ctx, recs, selected(ctx, "results", lowerFirst(k.name))); err != nil {
 			return err
 		}
 		for _, res := range d.results {
@@ -103,10 +103,9 @@ func (e entity[T]) upserts(ctx context.Context, d *draft, k *kind, list []upsert
 	d.results = make([]result, len(list))
 	whole := d.faults
 	for i, in := range list {
-		d.faults = faults{path: []string{"inputs", strconv.Itoa(i), "patch"}}
+		d.faults = faultsOf(i)
 		parts, ops := len(d.parts), len(d.write.Ops)
 		if seen[in.ExternalID] > 1 {
-			d.faults.path = d.faults.path[:2]
 			d.faults.invalid("externalId", "two inputs have this externalId")
 		} else if err := e.upsertOne(ctx, d, k, rows[in.ExternalID], in); err != nil {
 			return err
@@ -140,7 +139,12 @@ func (e entity[T]) upsertOne(ctx context.Context, d *draft, k *kind, row *shards
 	if row == nil {
 		return e.creates(ctx, d, k, patch)
 	}
-	return e.updates(d, k, row, patch)
+	return e.updates(ctx, d, k, row, patch)
+}
+
+// faultsOf returns where the faults of an input are reported.
+func faultsOf(input int) faults {
+	return faults{path: []string{"inputs", strconv.Itoa(input), "patch"}, upsert: true}
 }
 
 // refuse adds what the database refused to the results.
@@ -148,7 +152,7 @@ func (d *draft) refuse(refused []shards.Refusal) {
 	for _, refusal := range refused {
 		for i := range d.results {
 			if res := &d.results[i]; res.Op == refusal.Op {
-				f := faults{path: []string{"inputs", strconv.Itoa(i), "patch"}}
+				f := faultsOf(i)
 				f.refused(refusal)
 				res.Errors, res.Created = f.list, false
 			}

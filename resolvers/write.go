@@ -79,7 +79,9 @@ func (d *draft) attempt(ctx context.Context, key *shards.IdempotencyKey, prepare
 	if err := prepare(ctx, d); err != nil {
 		return shards.Committed{}, err
 	}
-	if len(d.faults.list) > 0 || len(d.write.Ops) == 0 {
+	// Without a key, what changes nothing needs no commit. With one it does: a
+	// repetition must not meet what others wrote in between.
+	if len(d.faults.list) > 0 || len(d.write.Ops) == 0 && key == nil {
 		return shards.Committed{}, nil
 	}
 	d.write.Actor, d.write.RequestID, d.write.Key = r.caller.Actor, r.request.ID, key

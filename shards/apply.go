@@ -69,16 +69,15 @@ func (w *committer) apply(ctx context.Context, heads map[string]*tally, account 
 			return Committed{}, err
 		}
 	}
-	if written == 0 {
-		return out, nil
+	if written > 0 {
+		out.Position.Seq, h.Seq = seq, seq
 	}
-	out.Position.Seq = seq
+	// What changed nothing is remembered too: a repetition must not either.
 	if write.Key != nil {
 		if err := remember(ctx, w.conn, account, write, out); err != nil {
 			return Committed{}, err
 		}
 	}
-	h.Seq = seq
 	return out, nil
 }
 

@@ -137,13 +137,15 @@ func sameJSON(a, b []byte) bool {
 	return json.Compact(&x, a) == nil && json.Compact(&y, b) == nil && bytes.Equal(x.Bytes(), y.Bytes())
 }
 
-// encode prints o with sorted keys and without HTML escaping, which would
-// change the text of the values.
-func encode(o object) ([]byte, error) {
+func encode(o object) ([]byte, error) { return Marshal(o) }
+
+// Marshal prints v as JSON with the keys of maps sorted and without HTML
+// escaping, which would make a text up to six times as long.
+func Marshal(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(o); err != nil {
+	if err := e.Encode(v); err != nil {
 		return nil, err
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil

@@ -90,8 +90,8 @@ func operand(op Comparison, v any) (any, error) {
 	switch op {
 	case In:
 		list, ok := v.([]any)
-		if !ok {
-			return nil, fmt.Errorf("is not a list")
+		if !ok { // GraphQL takes a single value for a list of one
+			list = []any{v}
 		}
 		if len(list) > MaxIn {
 			return nil, fmt.Errorf("has more than %d values", MaxIn)

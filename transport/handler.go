@@ -13,7 +13,7 @@ import (
 
 // Defaults of Config.
 const (
-	DefaultMaxBody = 2 << 20 // a document's content may have 1 MiB, and grows when it is escaped
+	DefaultMaxBody = 4 << 20 // a document's content may have 1 MiB, and triples when it is escaped
 	DefaultTimeout = 5 * time.Second
 )
 
