@@ -303,7 +303,7 @@ type CreateClientInput struct {
 
 // What createClient answers.
 type CreateClientPayload struct {
-	// The client as it was created; null where there are errors.
+	// The client as it was created; null where there are errors, and for callers who may not read it.
 	Client *Client `json:"client,omitzero"`
 	// A position at which the new client is visible; the present position where nothing was written.
 	Bookmark string `json:"bookmark"`
@@ -336,7 +336,7 @@ type CreateDocumentInput struct {
 
 // What createDocument answers.
 type CreateDocumentPayload struct {
-	// The document as it was created; null where there are errors.
+	// The document as it was created; null where there are errors, and for callers who may not read it.
 	Document *Document `json:"document,omitzero"`
 	// A position at which the new document is visible; the present position where nothing was written.
 	Bookmark string `json:"bookmark"`
@@ -367,7 +367,7 @@ type CreateGroupInput struct {
 
 // What createGroup answers.
 type CreateGroupPayload struct {
-	// The group as it was created; null where there are errors.
+	// The group as it was created; null where there are errors, and for callers who may not read it.
 	Group *Group `json:"group,omitzero"`
 	// A position at which the new group is visible; the present position where nothing was written.
 	Bookmark string `json:"bookmark"`
@@ -421,7 +421,7 @@ type CreateLeadInput struct {
 
 // What createLead answers.
 type CreateLeadPayload struct {
-	// The lead as it was created; null where there are errors.
+	// The lead as it was created; null where there are errors, and for callers who may not read it.
 	Lead *Lead `json:"lead,omitzero"`
 	// A position at which the new lead is visible; the present position where nothing was written.
 	Bookmark string `json:"bookmark"`
@@ -456,7 +456,7 @@ type CreateUserInput struct {
 
 // What createUser answers.
 type CreateUserPayload struct {
-	// The user as it was created; null where there are errors.
+	// The user as it was created; null where there are errors, and for callers who may not read it.
 	User *User `json:"user,omitzero"`
 	// A position at which the new user is visible; the present position where nothing was written.
 	Bookmark string `json:"bookmark"`
@@ -900,7 +900,7 @@ type StringFilter struct {
 
 // What updateClient answers.
 type UpdateClientPayload struct {
-	// The client as it is after the change; null where there are errors.
+	// The client as it is after the change; null where there are errors, and for callers who may not read it.
 	Client *Client `json:"client,omitzero"`
 	// A position at which the change is visible; the present position where nothing was written.
 	Bookmark string `json:"bookmark"`
@@ -912,7 +912,7 @@ func (UpdateClientPayload) IsPayload() {}
 
 // What updateDocument answers.
 type UpdateDocumentPayload struct {
-	// The document as it is after the change; null where there are errors.
+	// The document as it is after the change; null where there are errors, and for callers who may not read it.
 	Document *Document `json:"document,omitzero"`
 	// A position at which the change is visible; the present position where nothing was written.
 	Bookmark string `json:"bookmark"`
@@ -924,7 +924,7 @@ func (UpdateDocumentPayload) IsPayload() {}
 
 // What updateGroup answers.
 type UpdateGroupPayload struct {
-	// The group as it is after the change; null where there are errors.
+	// The group as it is after the change; null where there are errors, and for callers who may not read it.
 	Group *Group `json:"group,omitzero"`
 	// A position at which the change is visible; the present position where nothing was written.
 	Bookmark string `json:"bookmark"`
@@ -936,7 +936,7 @@ func (UpdateGroupPayload) IsPayload() {}
 
 // What updateLead answers.
 type UpdateLeadPayload struct {
-	// The lead as it is after the change; null where there are errors.
+	// The lead as it is after the change; null where there are errors, and for callers who may not read it.
 	Lead *Lead `json:"lead,omitzero"`
 	// A position at which the change is visible; the present position where nothing was written.
 	Bookmark string `json:"bookmark"`
@@ -948,7 +948,7 @@ func (UpdateLeadPayload) IsPayload() {}
 
 // What updateUser answers.
 type UpdateUserPayload struct {
-	// The user as it is after the change; null where there are errors.
+	// The user as it is after the change; null where there are errors, and for callers who may not read it.
 	User *User `json:"user,omitzero"`
 	// A position at which the change is visible; the present position where nothing was written.
 	Bookmark string `json:"bookmark"`
