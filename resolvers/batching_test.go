@@ -106,6 +106,28 @@ func TestAnAnswerIsBounded(t *testing.T) {
 	}
 }
 
+// Everybody in every group: walked with its repetitions, this would be 12^8
+// records, and the test would not end.
+func TestLoadingAheadMeetsEachRecordOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "a")
+	r := w.request("a")
+	var groups, users []string
+	for i := range 12 {
+		made := w.ask(r, `mutation { createGroup(input: {name: "?"}) { group { id } } createUser(input: {name: "U", email: "?@example.com", role: MEMBER}) { user { id } } }`, fmt.Sprint(i), fmt.Sprint(i))
+		groups, users = append(groups, made.Get("createGroup.group.id").Str), append(users, made.Get("createUser.user.id").Str)
+	}
+	for _, g := range groups {
+		for _, u := range users {
+			w.ask(r, `mutation { addGroupMember(groupId: "?", userId: "?") { errors { code } } }`, g, u)
+		}
+	}
+	_, errs := w.run(r, "{ groups { nodes { "+strings.Repeat("members { nodes { groups { ", 4)+"id"+strings.Repeat(" } } }", 4)+" } } }", nil)
+	if len(errs) == 0 || !strings.Contains(errs[0], "DOCUMENT_LIMIT") {
+		t.Errorf("got %.200q", errs)
+	}
+}
+
 func TestAPageSaysWhatLiesBeyondItsCursors(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "a")

@@ -16,8 +16,11 @@ import (
 func (r *response) ahead(ctx context.Context, records []*record, selection ast.SelectionSet) error {
 	op := graphql.GetOperationContext(ctx)
 	byKind := map[*kind][]*record{}
+	seen := make(map[string]bool, len(records))
 	for _, rec := range records {
-		if rec != nil {
+		// Each record once: lists of lists repeat it, and would multiply level by level.
+		if rec != nil && !seen[rec.row.ID] {
+			seen[rec.row.ID] = true
 			byKind[rec.kind] = append(byKind[rec.kind], rec)
 		}
 	}
