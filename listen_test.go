@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestStoppingFinishesWhatRuns(t *testing.T) {
@@ -72,7 +73,12 @@ func TestStoppingFinishesWhatRuns(t *testing.T) {
 func TestDevWarnsWhereOthersCanReachIt(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil, "dev", "--data", filepath.Join(t.TempDir(), "data"), "--listen", "0.0.0.0:0")
-	if got := s.stderr.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "gatehouse: warning: ") {
+	// Standard error reaches the test by another pipe than what made start return.
+	got := s.stderr.String()
+	for deadline := time.Now().Add(10 * time.Second); got == "" && time.Now().Before(deadline); got = s.stderr.String() {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if strings.Count(got, "\n") != 1 || !strings.Contains(got, "gatehouse: warning: ") {
 		t.Errorf("got %q", got)
 	}
 	if !strings.HasPrefix(s.url, "http://localhost:") {
