@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"strconv"
 	"strings"
@@ -17,15 +16,15 @@ type accountArg struct {
 
 // accountRow is an account as the commands show it.
 type accountRow struct {
-	ID        string          `json:"id"`
-	Name      string          `json:"name"`
-	State     tenancy.State   `json:"state"`
-	Shard     string          `json:"shard"`
-	Residency string          `json:"residency"`
-	Epoch     int64           `json:"epoch"`
-	Limits    json.RawMessage `json:"limits"`
-	CreatedAt time.Time       `json:"createdAt"`
-	Hosts     []string        `json:"hosts,omitzero"` // of show only
+	ID        string         `json:"id"`
+	Name      string         `json:"name"`
+	State     tenancy.State  `json:"state"`
+	Shard     string         `json:"shard"`
+	Residency string         `json:"residency"`
+	Epoch     int64          `json:"epoch"`
+	Limits    tenancy.Limits `json:"limits"`
+	CreatedAt time.Time      `json:"createdAt"`
+	Hosts     []string       `json:"hosts,omitzero"` // of show only
 }
 
 func rowOfAccount(a tenancy.Account) accountRow {
@@ -49,9 +48,13 @@ func accountColumns() []column[accountRow] {
 func accountDetails() []column[accountRow] {
 	return append(accountColumns(),
 		column[accountRow]{"EPOCH", func(a accountRow) string { return strconv.FormatInt(a.Epoch, 10) }},
-		column[accountRow]{"LIMITS", func(a accountRow) string { return string(a.Limits) }},
+		limitsColumn(),
 		column[accountRow]{"HOSTS", func(a accountRow) string { return strings.Join(a.Hosts, " ") }},
 	)
+}
+
+func limitsColumn() column[accountRow] {
+	return column[accountRow]{"LIMITS", func(a accountRow) string { return a.Limits.String() }}
 }
 
 type accountsCreate struct {
@@ -122,6 +125,21 @@ func (c *accountsShow) run(ctx context.Context, o *office, stdout, _ io.Writer) 
 		row.Hosts = append(row.Hosts, h.Name)
 	}
 	return showOne(stdout, c.JSON, row, accountDetails()...)
+}
+
+type accountsLimit struct {
+	folderFlag
+	jsonFlag
+	accountArg
+	Limits map[string]string `arg:"" placeholder:"LIMIT=VALUE" help:"For example points=500 concurrency=4 trustedOnly=true; the value default takes one back. Limits are: points (a second, of each credential), burst (points saved up), concurrency (operations at once), cpu (milliseconds a second), sockets, trustedOnly."`
+}
+
+func (c *accountsLimit) run(ctx context.Context, o *office, stdout, _ io.Writer) error {
+	a, err := o.directory.SetLimits(ctx, c.Account, c.Limits)
+	if err != nil {
+		return err
+	}
+	return showOne(stdout, c.JSON, rowOfAccount(a), append(accountColumns(), limitsColumn())...)
 }
 
 // accountState is a command that sets the state of an account.

@@ -24,10 +24,11 @@ type commandLine struct {
 		Create  accountsCreate  `cmd:"" help:"Create an account."`
 		List    accountsList    `cmd:"" help:"List all accounts."`
 		Show    accountsShow    `cmd:"" help:"Show one account."`
+		Limit   accountsLimit   `cmd:"" help:"Set in what an account deviates from the default limits."`
 		Suspend accountsSuspend `cmd:"" help:"Refuse an account's callers, until it is resumed."`
 		Resume  accountsResume  `cmd:"" help:"Serve a suspended account again."`
 		Close   accountsClose   `cmd:"" help:"Close an account. This is final."`
-	} `cmd:"" group:"directory" help:"Create, list, show, suspend, resume and close accounts."`
+	} `cmd:"" group:"directory" help:"Create, list, show, limit, suspend, resume and close accounts."`
 	Keys struct {
 		Create keysCreate `cmd:"" help:"Create an API key and print it, this once."`
 		List   keysList   `cmd:"" help:"List the API keys of an account."`

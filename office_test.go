@@ -36,7 +36,8 @@ func TestCommandsAnswerAlikeWithAndWithoutAServer(t *testing.T) {
 	ok(t, "keys", "create", "acme", "--name", "sync", "--scope", "*:read", "--expires", "720h", "--data", data)
 	commands := [][]string{
 		{"accounts", "list"}, {"accounts", "list", "--json"}, {"accounts", "show", "acme"}, {"accounts", "show", "acme", "--json"},
-		{"accounts", "show", "nobody"}, {"accounts", "suspend", "acme"}, {"accounts", "resume", "acme"},
+		{"accounts", "show", "nobody"}, {"accounts", "limit", "acme", "points=500", "trustedOnly=true"}, {"accounts", "limit", "acme", "point=5"},
+		{"accounts", "limit", "acme", "points=default", "trustedOnly=default"}, {"accounts", "suspend", "acme"}, {"accounts", "resume", "acme"},
 		{"accounts", "create", "acme", "--residency", "UK"}, {"accounts", "create", "new", "--residency", "EU"},
 		{"accounts", "create", "UPPER", "--residency", "UK"},
 		{"shards", "list"}, {"shards", "list", "--json"}, {"migrate"}, {"migrate", "--json"},

@@ -1,7 +1,6 @@
 package tenancy
 
 import (
-	"encoding/json"
 	"time"
 
 	"gatehouse/shards"
@@ -31,8 +30,7 @@ type Account struct {
 	Epoch     int64
 	State     State
 	Residency string // the region in which the data must stay, for example UK
-	// Limits is a JSON object with what deviates from the default budgets.
-	Limits    json.RawMessage
+	Limits    Limits
 	CreatedAt Instant
 }
 

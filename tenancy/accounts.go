@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -24,7 +23,7 @@ type NewAccount struct {
 	// ShardID is optional: without it the active shard of the region with the
 	// fewest accounts is taken, dedicated ones left out.
 	ShardID string
-	Limits  json.RawMessage // optional
+	Limits  Limits // optional
 	// Begin, where set, makes room for the account on its shard. It is called
 	// once nothing speaks against the account any more, and before anybody can
 	// find it; its error means that there is no account. The directory takes no
@@ -74,14 +73,13 @@ func (d *Directory) newAccount(n NewAccount) (Account, error) {
 		}
 		n.ID = d.options.NewID()
 	}
-	limits, err := checkLimits(n.Limits)
 	if err := cmp.Or(checkID("an account's id", n.ID), checkName("an account's name", n.Name),
-		checkRegion(n.Residency), err); err != nil {
+		checkRegion(n.Residency), n.Limits.check()); err != nil {
 		return Account{}, err
 	}
 	return Account{
 		ID: n.ID, Name: n.Name, Epoch: 1, State: Active, Residency: n.Residency,
-		Limits: limits, CreatedAt: instant(d.options.Now()),
+		Limits: n.Limits, CreatedAt: instant(d.options.Now()),
 	}, nil
 }
 

@@ -40,7 +40,7 @@ func (d *Directory) Forget(accountID string) { d.accounts.forget(accountID) }
 func (d *Directory) readAccount(ctx context.Context, id string) (Account, error) {
 	var a Account
 	err := d.accountByID.QueryRowContext(ctx, id).Scan(
-		&a.ID, &a.Name, &a.ShardID, &a.Epoch, &a.State, &a.Residency, (*[]byte)(&a.Limits), &a.CreatedAt)
+		&a.ID, &a.Name, &a.ShardID, &a.Epoch, &a.State, &a.Residency, &a.Limits, &a.CreatedAt)
 	return a, absent(err)
 }
 

@@ -1,8 +1,6 @@
 package tenancy
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"unicode"
@@ -79,20 +77,6 @@ func checkText(what, s string, maxRunes int) error {
 // rules out NUL, which PostgreSQL can't store.
 func printable(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
-}
-
-// checkLimits accepts a JSON object of at most 4 KiB and nothing for {}.
-func checkLimits(limits json.RawMessage) (json.RawMessage, error) {
-	if len(bytes.TrimSpace(limits)) == 0 {
-		return json.RawMessage("{}"), nil
-	}
-	var object map[string]json.RawMessage
-	var compact bytes.Buffer
-	if len(limits) > 4<<10 || json.Unmarshal(limits, &object) != nil || object == nil ||
-		!utf8.Valid(limits) || json.Compact(&compact, limits) != nil {
-		return nil, refuse("limits must be a JSON object of at most 4 KiB")
-	}
-	return compact.Bytes(), nil
 }
 
 func isLower(c byte) bool { return 'a' <= c && c <= 'z' }
