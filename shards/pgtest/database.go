@@ -28,8 +28,13 @@ func (c *Cluster) Database(t testing.TB) Database {
 	return db
 }
 
-// Owner returns the URL by which the owner reaches the database on a node.
-func (d Database) Owner(n *Node) string { return n.DSN(Owner, d.Name) }
+// Server is a Node or a Bouncer.
+type Server interface {
+	DSN(role, database string) string
+}
 
-// App returns the URL by which the gateway reaches the database on a node.
-func (d Database) App(n *Node) string { return n.DSN(App, d.Name) }
+// Owner returns the URL by which the owner reaches the database.
+func (d Database) Owner(at Server) string { return at.DSN(Owner, d.Name) }
+
+// App returns the URL by which the gateway reaches the database.
+func (d Database) App(at Server) string { return at.DSN(App, d.Name) }

@@ -39,7 +39,11 @@ func (n *Node) Address() string { return net.JoinHostPort("127.0.0.1", strconv.I
 // DSN returns the URL of a database of the node, for a role. There are no
 // passwords: one that is given is ignored.
 func (n *Node) DSN(role, database string) string {
-	return (&url.URL{Scheme: "postgres", User: url.User(role), Host: n.Address(), Path: "/" + database}).String()
+	return dsn(n.Address(), role, database)
+}
+
+func dsn(address, role, database string) string {
+	return (&url.URL{Scheme: "postgres", User: url.User(role), Host: address, Path: "/" + database}).String()
 }
 
 // Start starts a node that was stopped or killed, and waits until it answers.

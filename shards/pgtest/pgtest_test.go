@@ -1,8 +1,11 @@
 package pgtest
 
 import (
+	"context"
 	"os"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 )
 
 var shared = Shared{Replicas: 1}
@@ -45,5 +48,30 @@ func TestEachNodeComesBack(t *testing.T) {
 	c.CaughtUp(t)
 	if got := stale.Value(t, "SELECT count(*) FROM t"); got != "2" {
 		t.Errorf("the resumed replica has %s rows", got)
+	}
+}
+
+func TestABouncerPoolsTransactions(t *testing.T) {
+	t.Parallel()
+	c := shared.Cluster(t)
+	db := c.Database(t)
+	b := c.Primary.Bouncer(t)
+	ctx := context.Background()
+	open := func() *pgx.Conn {
+		conn, err := pgx.Connect(ctx, db.App(b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close(ctx) })
+		return conn
+	}
+	server := func(conn *pgx.Conn) (pid int) {
+		if err := conn.QueryRow(ctx, "SELECT pg_backend_pid()", pgx.QueryExecModeExec).Scan(&pid); err != nil {
+			t.Fatal(err)
+		}
+		return pid
+	}
+	if one, other := server(open()), server(open()); one != other {
+		t.Errorf("two clients, one after the other, have the connections %d and %d", one, other)
 	}
 }

@@ -32,8 +32,7 @@ func findPrograms() (programs, error) {
 	for _, dir := range append(dirs, installed...) {
 		whole := true
 		for _, name := range []string{"initdb", "postgres", "pg_basebackup"} {
-			_, err := os.Stat(filepath.Join(dir, name))
-			whole = whole && err == nil
+			whole = whole && exists(filepath.Join(dir, name))
 		}
 		if whole {
 			as, err := unprivileged()
@@ -41,6 +40,11 @@ func findPrograms() (programs, error) {
 		}
 	}
 	return programs{}, errAbsent
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // unprivileged returns the user to run PostgreSQL as, which refuses to be root.
