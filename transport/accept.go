@@ -31,7 +31,7 @@ func negotiate(accept []string) (string, bool) {
 	}
 	json, response := preference{exact: -1}, preference{exact: -1}
 	for item := range strings.SplitSeq(list, ",") {
-		name, q, ok := mediaRange(item)
+		name, q, ok := weighted(item)
 		if !ok {
 			continue
 		}
@@ -74,9 +74,9 @@ func (p *preference) offer(mediaType, name string, q float64) {
 	}
 }
 
-// mediaRange reads one item of Accept; malformed ones and those in another
+// weighted reads one item of Accept or Accept-Encoding; malformed ones and those in another
 // charset than ours are passed over.
-func mediaRange(item string) (name string, q float64, ok bool) {
+func weighted(item string) (name string, q float64, ok bool) {
 	name, parameters, err := mime.ParseMediaType(item)
 	if err != nil {
 		return "", 0, false

@@ -39,9 +39,9 @@ func CORS(origins []string, credentials bool) (func(http.Handler) http.Handler, 
 		AllowedOrigins: origins,
 		AllowedMethods: []string{http.MethodGet, http.MethodPost},
 		AllowedHeaders: []string{
-			"Authorization", "Content-Type", "Bookmark", "Consistency", "Idempotency-Key", requestIDHeader, "Request-Timeout",
+			"Authorization", "Content-Type", "Bookmark", "Consistency", "Idempotency-Key", "If-None-Match", requestIDHeader, "Request-Timeout",
 		},
-		ExposedHeaders:   []string{"Bookmark", requestIDHeader, "Retry-After"},
+		ExposedHeaders:   []string{"Bookmark", "ETag", requestIDHeader, "Retry-After"},
 		AllowCredentials: credentials,
 		MaxAge:           preflightAge,
 	}).Handler, nil

@@ -50,7 +50,7 @@ func TestCORSOfTheEndpoint(t *testing.T) {
 	}
 	const (
 		allowOrigin = "Access-Control-Allow-Origin"
-		wanted      = "authorization,bookmark,consistency,content-type,idempotency-key,request-timeout,x-request-id"
+		wanted      = "authorization,bookmark,consistency,content-type,idempotency-key,if-none-match,request-timeout,x-request-id"
 	)
 	preflight := func(origin, method, headers string) answer {
 		return s.send(http.MethodOptions, "/", "", "-Authorization", "Origin: "+origin,
@@ -72,8 +72,8 @@ func TestCORSOfTheEndpoint(t *testing.T) {
 		}
 	}
 	a = s.query("{hello}", "Origin: https://app.example")
-	if a.status != 200 || a.header.Get(allowOrigin) != "https://app.example" || a.header.Get("Access-Control-Expose-Headers") != "Bookmark, X-Request-Id, Retry-After" ||
-		strings.Join(a.header.Values("Vary"), ", ") != "Origin, Accept, Authorization" {
+	if a.status != 200 || a.header.Get(allowOrigin) != "https://app.example" || a.header.Get("Access-Control-Expose-Headers") != "Bookmark, Etag, X-Request-Id, Retry-After" ||
+		strings.Join(a.header.Values("Vary"), ", ") != "Origin, Accept, Accept-Encoding, Authorization" {
 		t.Errorf("got %d %v", a.status, a.header)
 	}
 	// A page must be able to read why it was refused.

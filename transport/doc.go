@@ -45,7 +45,9 @@
 //     found out, and after a panic.
 //  4. A log line never holds credentials, bodies, query text or query strings.
 //  5. A panic is one request's failure, never the process's.
-//  6. No response is stored by a cache.
+//  6. No shared cache stores a response, and no cache at all does but one for a
+//     query by GET without an error: that is asked for again, with its entity
+//     tag, before it is shown.
 //
 // # Cross-site requests
 //

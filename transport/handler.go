@@ -38,6 +38,8 @@ type handler struct {
 	admit    func(ctx context.Context, r *http.Request) (*tenancy.Request, error)
 	maxBody  int64
 	timeout  time.Duration
+
+	compressor *compressor
 }
 
 // NewHandler returns the GraphQL endpoint, whatever its path. Operations find
@@ -47,7 +49,7 @@ func NewHandler(c Config) http.Handler {
 	if c.Executor == nil || c.Admit == nil {
 		panic("transport: a handler needs an Executor and Admit")
 	}
-	h := &handler{executor: c.Executor, admit: c.Admit, maxBody: c.MaxBody, timeout: c.Timeout}
+	h := &handler{executor: c.Executor, admit: c.Admit, maxBody: c.MaxBody, timeout: c.Timeout, compressor: newCompressor()}
 	if h.maxBody == 0 {
 		h.maxBody = DefaultMaxBody
 	}
@@ -94,7 +96,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(ctx, w, mediaType, request, err)
 		return
 	}
-	writeResponse(w, mediaType, status, response, bookmark(ctx, request))
+	h.writeResponse(w, r, mediaType, status, response, bookmark(ctx, request))
 }
 
 // read returns what is to be executed. The request's headers are kept back: what

@@ -137,7 +137,7 @@ func TestRefusals(t *testing.T) {
 func wantCommonHeaders(t *testing.T, a answer) {
 	t.Helper()
 	for name, want := range map[string]string{
-		"Cache-Control": "private, no-store", "Vary": "Accept, Authorization", "X-Content-Type-Options": "nosniff",
+		"Cache-Control": "private, no-store", "Vary": "Accept, Accept-Encoding, Authorization", "X-Content-Type-Options": "nosniff",
 	} {
 		if got := a.header.Get(name); got != want {
 			t.Errorf("%s: got %q, want %q", name, got, want)

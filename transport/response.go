@@ -25,6 +25,9 @@ type parts struct {
 	errors, data []byte
 	extensions   map[string]any
 	bookmark     string
+	// etag, where set, is what the client may ask with next time.
+	etag   string
+	coding coding
 }
 
 // writeParts writes a response around data as the executor encoded it: what is
@@ -42,17 +45,40 @@ func writeParts(w http.ResponseWriter, mediaType string, status int, p parts) {
 		head = append(head, `"data":`...)
 	}
 	tail := append(encodeExtensions(p.extensions, p.bookmark), '}')
-	header := w.Header()
-	header.Set("Content-Type", mediaType+"; charset=utf-8")
-	header.Set("Content-Length", strconv.Itoa(len(head)+len(p.data)+len(tail)))
-	header.Set("Cache-Control", "private, no-store") // invariant 6
-	header.Set("X-Content-Type-Options", "nosniff")
-	header.Add("Vary", "Accept, Authorization") // beside CORS's Origin
+	body := [][]byte{head, p.data, tail}
+	p.describe(w.Header())
+	w.Header().Set("Content-Type", mediaType+"; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if p.coding.compress(body, func(encoded []byte) {
+		w.Header().Set("Content-Encoding", p.coding.name)
+		writeBody(w, status, encoded)
+	}) {
+		return
+	}
+	writeBody(w, status, body...)
+}
+
+// describe sets what a response has in common with the 304 in its place.
+func (p parts) describe(header http.Header) {
+	header.Add("Vary", "Accept, Accept-Encoding, Authorization") // beside CORS's Origin
+	header.Set("Cache-Control", "private, no-store")             // invariant 6
+	if p.etag != "" {
+		header.Set("ETag", p.etag)
+		header.Set("Cache-Control", "private, no-cache")
+	}
 	if p.bookmark != "" {
 		header.Set("Bookmark", p.bookmark)
 	}
+}
+
+func writeBody(w http.ResponseWriter, status int, body ...[]byte) {
+	length := 0
+	for _, part := range body {
+		length += len(part)
+	}
+	w.Header().Set("Content-Length", strconv.Itoa(length))
 	w.WriteHeader(status)
-	for _, part := range [][]byte{head, p.data, tail} {
+	for _, part := range body {
 		if _, err := w.Write(part); err != nil {
 			return // the client has left
 		}
@@ -79,9 +105,14 @@ func encodeExtensions(extensions map[string]any, bookmark string) []byte {
 	return append([]byte(`,"extensions":`), text...)
 }
 
-// writeResponse writes what the executor answered.
-func writeResponse(w http.ResponseWriter, mediaType string, status int, response *graphql.Response, bookmark string) {
-	p := parts{data: response.Data, extensions: response.Extensions, bookmark: bookmark}
+// writeResponse writes what the executor answered. An answer to a GET without
+// an error is one that the client may keep and ask again for; if it has it
+// already it is told so.
+func (h *handler) writeResponse(w http.ResponseWriter, r *http.Request, mediaType string, status int, response *graphql.Response, bookmark string) {
+	p := parts{
+		data: response.Data, extensions: response.Extensions, bookmark: bookmark,
+		coding: h.compressor.choose(r.Header.Values("Accept-Encoding")),
+	}
 	if len(response.Errors) > 0 {
 		var err error
 		if p.errors, err = json.Marshal(response.Errors); err != nil {
@@ -89,6 +120,14 @@ func writeResponse(w http.ResponseWriter, mediaType string, status int, response
 		}
 	} else if p.data == nil {
 		p.data = []byte("null")
+	}
+	if r.Method == http.MethodGet && p.errors == nil && p.bookmark != "" {
+		p.etag = etagOf(p.bookmark, p.data)
+		if noneMatches(r.Header.Values("If-None-Match"), p.etag) {
+			p.describe(w.Header())
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
 	}
 	if wait := retryAfter(response); wait > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(wait))

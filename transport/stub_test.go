@@ -29,6 +29,8 @@ type Query {
 	head: Int!
 	"Returns its argument as the gateway got it."
 	echo(n: Float): String!
+	"Returns n bytes of text that repeats itself."
+	long(n: Int!): String!
 	"Fails with the code, or with something unexpected."
 	fail(code: String): String
 	"Waits until the request is over."
@@ -110,6 +112,9 @@ func resolve(ctx context.Context, root, field string, args map[string]any) (any,
 		return snapshot.Position.Seq, nil
 	case "echo":
 		return fmt.Sprint(args["n"]), nil
+	case "long":
+		n, err := graphql.UnmarshalInt(args["n"])
+		return strings.Repeat("0123456789abcdef", n/16+1)[:n], err
 	case "fail":
 		if args["code"] == nil {
 			return nil, errors.New("unexpected")
