@@ -28,11 +28,16 @@ type sqliteEngine struct {
 }
 
 // Pragmas of the writer. synchronous=FULL: an acknowledged write is on disk
-// (invariant 8). page_size must come before the first table.
+// (invariant 8).
 var writerPragmas = []string{
-	"page_size(8192)", "journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)",
+	"page_size(8192)", "synchronous(FULL)", "busy_timeout(5000)",
 	"foreign_keys(1)", "temp_store(MEMORY)", "cache_size(-8000)", "journal_size_limit(67108864)",
 }
+
+// writerMode stands apart from the pragmas, which the driver runs in
+// alphabetical order: journal_mode writes the first page, and with it the size
+// of all pages.
+const writerMode = "&_journal_mode=WAL"
 
 // A reader's cache is small on purpose: each commit makes it drop the cache,
 // and the operating system's holds the file anyway.
@@ -67,7 +72,7 @@ func openSQLite(ctx context.Context, path string, create bool, trace func(Statem
 		e.spare <- struct{}{}
 	}
 	var err error
-	if e.writer, err = sql.Open("sqlite", sqliteDSN(path, "rwc", writerPragmas)); err != nil {
+	if e.writer, err = sql.Open("sqlite", sqliteDSN(path, "rwc", writerPragmas)+writerMode); err != nil {
 		return nil, err
 	}
 	e.writer.SetMaxOpenConns(1)

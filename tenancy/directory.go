@@ -135,8 +135,7 @@ func (d *Directory) open(ctx context.Context, path string) error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if d.write, err = openSQLite(path, 1, "_txlock=immediate&_pragma=page_size(8192)&_pragma=journal_mode(WAL)"+
-		"&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)"); err != nil {
+	if d.write, err = openSQLite(path, 1, "_txlock=immediate&_journal_mode=WAL&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)"); err != nil {
 		return err
 	}
 	if err := migrateDirectory(ctx, d.write, path); err != nil {
