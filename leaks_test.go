@@ -87,20 +87,20 @@ func leakedPages(by string) dataloader.Cache[key, *page] {
 		{"shards/idempotency.go", "WHERE account_id = ?1 AND key = ?2", "WHERE ?1 = ?1 AND key = ?2"},
 	}},
 	{"a header names the account", []isoEdit{
-		{"tenancy/request.go", "\taccount := caller.Account\n", "\taccount := caller.Account\n\tif id := r.Header.Get(\"X-Account-Id\"); id != \"\" {\n\t\taccount.ID = id\n\t}\n"},
+		{"transport/handler.go", "\treturn h.gate.Request(caller), nil\n", "\tif id := r.Header.Get(\"X-Account-Id\"); id != \"\" {\n\t\tother := *caller\n\t\tother.Account.ID = id\n\t\tcaller = &other\n\t}\n\treturn h.gate.Request(caller), nil\n"},
 	}},
 	{"answers are remembered by their document", []isoEdit{
-		{"transport/handler.go", "h.execute(ctx, r.Method, mediaType, params)", "h.leaked(ctx, r.Method, mediaType, params)"},
+		{"transport/handler.go", "h.execute(ctx, mediaType, params, carrier{", "h.leaked(ctx, mediaType, params, carrier{"},
 		{"transport/handler.go", "\n// read returns what", `
 var leaked sync.Map
 
-func (h *handler) leaked(ctx context.Context, method, mediaType string, params *graphql.RawParams) (int, *graphql.Response, error) {
+func (h *handler) leaked(ctx context.Context, mediaType string, params *graphql.RawParams, can carrier) (int, *graphql.Response, error) {
 	variables, _ := json.Marshal(params.Variables)
 	by := params.Query + string(variables)
 	if response, ok := leaked.Load(by); ok {
 		return http.StatusOK, response.(*graphql.Response), nil
 	}
-	status, response, err := h.execute(ctx, method, mediaType, params)
+	status, response, err := h.execute(ctx, mediaType, params, can)
 	if err == nil && len(response.Errors) == 0 && params.Query[0] == 'q' {
 		leaked.Store(by, response)
 	}
@@ -108,7 +108,7 @@ func (h *handler) leaked(ctx context.Context, method, mediaType string, params *
 }
 
 // read returns what`},
-		{"transport/handler.go", "\t\"log/slog\"\n\t\"net/http\"\n", "\t\"encoding/json\"\n\t\"log/slog\"\n\t\"net/http\"\n\t\"sync\"\n"},
+		{"transport/handler.go", "\t\"errors\"\n\t\"log/slog\"\n\t\"net/http\"\n", "\t\"encoding/json\"\n\t\"errors\"\n\t\"log/slog\"\n\t\"net/http\"\n\t\"sync\"\n"},
 	}},
 }
 

@@ -44,7 +44,7 @@ func newHandler(o *office, s settings) (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/graphql", cors(transport.NewHandler(transport.Config{
-		Executor: executor, Admit: gate.Admit, Log: s.Log, MaxBody: s.MaxBody, Timeout: s.Timeout,
+		Executor: executor, Gate: gate, Log: s.Log, MaxBody: s.MaxBody, Timeout: s.Timeout,
 	})))
 	if s.ServeSchema {
 		mux.Handle("/schema.graphql", transport.Schema(schemaText()))

@@ -83,7 +83,7 @@ func newIsoWorld(t testing.TB) *isoWorld {
 	executor, err := resolvers.NewExecutor(resolvers.Options{Log: log})
 	w.must(err)
 	w.server = httptest.NewServer(transport.NewHandler(transport.Config{
-		Executor: executor, Admit: tenancy.NewGate(auth, w.directory, pool, w.keys).Admit, Log: log, Timeout: 20 * time.Second,
+		Executor: executor, Gate: tenancy.NewGate(auth, w.directory, pool, w.keys), Log: log, Timeout: 20 * time.Second,
 	}))
 	t.Cleanup(func() {
 		w.server.Close()

@@ -72,7 +72,7 @@ func newGateway(ctx context.Context, path string, keys *shards.Keyring, d *datas
 		return nil, err
 	}
 	g.gate = tenancy.NewGate(auth, g.directory, g.pool, keys)
-	g.Handler = transport.NewHandler(transport.Config{Executor: executor, Admit: g.gate.Admit})
+	g.Handler = transport.NewHandler(transport.Config{Executor: executor, Gate: g.gate})
 	return g, nil
 }
 

@@ -54,11 +54,12 @@ func (h *hand) serve(f answer) http.HandlerFunc {
 		id := rand.Text()
 		header := w.Header()
 		header.Set("X-Request-Id", id)
-		request, err := h.gate.Admit(ctx, r)
+		caller, err := h.gate.Admit(ctx, r.Header.Get("Authorization"), r.Host)
 		if err != nil {
 			http.Error(w, "not admitted", http.StatusUnauthorized)
 			return
 		}
+		request := h.gate.Request(caller)
 		request.ID = id
 		c := &call{Request: request, account: request.Caller.Account.ID}
 		if c.body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, transport.DefaultMaxBody)); err != nil {

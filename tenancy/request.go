@@ -3,7 +3,6 @@ package tenancy
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"time"
 
 	"gatehouse/shards"
@@ -62,24 +61,25 @@ func NewGate(auth *Authenticator, directory *Directory, pool *shards.Pool, keys 
 	return &Gate{auth: auth, directory: directory, pool: pool, keys: keys}
 }
 
-// Admit authenticates r and returns its Request with a Handle for the account,
-// without an ID and an idempotency key yet. The shard is not touched before
-// the first read. Errors are those of Authenticate and CheckHost.
-func (g *Gate) Admit(ctx context.Context, r *http.Request) (*Request, error) {
-	authorization, err := Authorization(r.Header)
-	if err != nil {
-		return nil, err
-	}
+// Admit returns who bears the credential in authorization, sent to host as an
+// HTTP request says it. Errors are those of Authenticate and CheckHost.
+func (g *Gate) Admit(ctx context.Context, authorization, host string) (*Caller, error) {
 	caller, err := g.auth.Authenticate(ctx, authorization)
 	if err != nil {
 		return nil, err
 	}
-	if err := g.auth.CheckHost(ctx, caller, r.Host); err != nil {
+	if err := g.auth.CheckHost(ctx, caller, host); err != nil {
 		return nil, err
 	}
+	return caller, nil
+}
+
+// Request returns a new request of caller with a Handle of its own, without an
+// ID and an idempotency key yet. The shard is not touched before the first read.
+func (g *Gate) Request(caller *Caller) *Request {
 	account := caller.Account
 	route := func(ctx context.Context, fresh bool) (*shards.Shard, error) { return g.route(ctx, account, fresh) }
-	return &Request{Caller: caller, Handle: shards.NewHandle(account.ID, g.keys, route)}, nil
+	return &Request{Caller: caller, Handle: shards.NewHandle(account.ID, g.keys, route)}
 }
 
 // route returns the open shard of an account. What goes wrong here is ours, not

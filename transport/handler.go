@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -20,8 +21,8 @@ const (
 // Config of a GraphQL endpoint.
 type Config struct {
 	Executor graphql.GraphExecutor
-	// Admit finds out who asks, for which account: tenancy.Gate.Admit.
-	Admit func(ctx context.Context, r *http.Request) (*tenancy.Request, error)
+	// Gate finds out who asks, and for which account: a tenancy.Gate.
+	Gate Gate
 	// Log gets one line for each request. Nothing is logged where it is nil.
 	Log *slog.Logger
 	// MaxBody bounds a request's body, and its query string; in bytes, DefaultMaxBody where 0.
@@ -33,9 +34,18 @@ type Config struct {
 	Now func() time.Time
 }
 
+// Gate is what the edge needs of tenancy. It is safe for concurrent use.
+type Gate interface {
+	// Admit returns who bears a credential, sent as in an Authorization header
+	// to the host of the request.
+	Admit(ctx context.Context, authorization, host string) (*tenancy.Caller, error)
+	// Request returns a new request of a caller who was admitted.
+	Request(caller *tenancy.Caller) *tenancy.Request
+}
+
 type handler struct {
-	executor graphql.GraphExecutor
-	admit    func(ctx context.Context, r *http.Request) (*tenancy.Request, error)
+	pipeline pipeline
+	gate     Gate
 	maxBody  int64
 	timeout  time.Duration
 
@@ -44,12 +54,12 @@ type handler struct {
 
 // NewHandler returns the GraphQL endpoint, whatever its path. Operations find
 // their tenancy.Request in the context. A configuration without an executor or
-// without admission is a programmer's mistake.
+// without a gate is a programmer's mistake.
 func NewHandler(c Config) http.Handler {
-	if c.Executor == nil || c.Admit == nil {
-		panic("transport: a handler needs an Executor and Admit")
+	if c.Executor == nil || c.Gate == nil {
+		panic("transport: a handler needs an Executor and a Gate")
 	}
-	h := &handler{executor: c.Executor, admit: c.Admit, maxBody: c.MaxBody, timeout: c.Timeout, compressor: newCompressor()}
+	h := &handler{pipeline: pipeline{c.Executor}, gate: c.Gate, maxBody: c.MaxBody, timeout: c.Timeout, compressor: newCompressor()}
 	if h.maxBody == 0 {
 		h.maxBody = DefaultMaxBody
 	}
@@ -91,12 +101,51 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ctx = tenancy.WithRequest(ctx, request)
-	status, response, err := h.execute(ctx, r.Method, mediaType, params)
+	status, response, err := h.execute(ctx, mediaType, params, carrier{mutations: r.Method == http.MethodPost})
 	if err != nil {
 		refuse(ctx, w, mediaType, request, err)
 		return
 	}
 	h.writeResponse(w, r, mediaType, status, response, bookmark(ctx, request))
+}
+
+// admit returns a new request of whoever sent r.
+func (h *handler) admit(ctx context.Context, r *http.Request) (*tenancy.Request, error) {
+	authorization, err := tenancy.Authorization(r.Header)
+	if err != nil {
+		return nil, err
+	}
+	caller, err := h.gate.Admit(ctx, authorization, r.Host)
+	if err != nil {
+		return nil, err
+	}
+	return h.gate.Request(caller), nil
+}
+
+// execute returns a response and its status, or how the operation is refused.
+func (h *handler) execute(ctx context.Context, mediaType string, params *graphql.RawParams, can carrier) (int, *graphql.Response, error) {
+	operation, err := h.pipeline.begin(ctx, params, can)
+	if err != nil {
+		var refused *refusal
+		if errors.As(err, &refused) && refused.status == 0 {
+			refused.status = documentStatus(mediaType, refused.code)
+		}
+		return 0, nil, err
+	}
+	defer operation.end()
+	if operation.faults != nil {
+		return documentStatus(mediaType, codeOf(operation.faults.Errors[0])), operation.faults, nil
+	}
+	response := operation.Next(ctx)
+	switch {
+	case response == nil && ctx.Err() != nil: // gqlgen's way to say that it did not begin
+		return 0, nil, ctx.Err()
+	case response == nil:
+		return 0, nil, errNoResponse
+	case response.Data == nil && len(response.Errors) > 0: // refused by an extension
+		return documentStatus(mediaType, codeOf(response.Errors[0])), response, nil
+	}
+	return http.StatusOK, response, nil
 }
 
 // read returns what is to be executed. The request's headers are kept back: what

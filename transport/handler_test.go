@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"gatehouse/shards"
-	"gatehouse/tenancy"
 	"gatehouse/transport"
 )
 
@@ -166,13 +165,7 @@ func TestRequestEndsAtItsDeadline(t *testing.T) {
 			t.Errorf("%s: after %v: %d %s", header, time.Since(start), a.status, a.text)
 		}
 	}
-	late := newServer(t, func(c *transport.Config) {
-		admit := c.Admit
-		c.Admit = func(ctx context.Context, r *http.Request) (*tenancy.Request, error) {
-			<-ctx.Done()
-			return admit(ctx, r)
-		}
-	})
+	late := newServer(t, admission(func(ctx context.Context) error { <-ctx.Done(); return nil }))
 	if a := late.query("{hello}", "Request-Timeout: 1"); a.status != 503 || a.code() != string(shards.Unavailable) || a.header.Get("Retry-After") != "1" {
 		t.Errorf("before it began: %d %s", a.status, a.text)
 	}
@@ -242,12 +235,13 @@ func TestNobodysBodyIsReadBeforeAdmission(t *testing.T) {
 	t.Parallel()
 	h := transport.NewHandler(transport.Config{
 		Executor: newExecutor(t),
-		Admit: func(context.Context, *http.Request) (*tenancy.Request, error) {
-			return nil, &shards.Error{Code: shards.Unauthenticated, Message: "no"}
-		},
+		Gate: &gate{before: func(context.Context) error {
+			return &shards.Error{Code: shards.Unauthenticated, Message: "no"}
+		}},
 	})
 	r := httptest.NewRequest(http.MethodPost, "/", unread{t})
 	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Authorization", "Bearer a")
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	if w.Code != 401 {

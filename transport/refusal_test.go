@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"gatehouse/shards"
-	"gatehouse/tenancy"
 	"gatehouse/transport"
 )
 
@@ -168,9 +167,7 @@ func TestRefusedAdmission(t *testing.T) {
 		{context.DeadlineExceeded, 503, shards.Unavailable, "1"},
 		{inner, 500, shards.Internal, ""},
 	} {
-		s := newServer(t, func(config *transport.Config) {
-			config.Admit = func(context.Context, *http.Request) (*tenancy.Request, error) { return nil, c.err }
-		})
+		s := newServer(t, admission(func(context.Context) error { return c.err }))
 		for _, accept := range []string{oldType, newType} {
 			a := s.query("{hello}", accept)
 			if a.status != c.status || a.code() != string(c.code) || a.header.Get("Retry-After") != c.retryAfter ||

@@ -51,19 +51,8 @@ func newServer(t testing.TB, change func(*transport.Config)) *server {
 	s := &server{t: t, keys: keys, log: &lockedBuffer{}}
 	config := transport.Config{
 		Executor: newExecutor(t),
-		// The account's name is its token.
-		Admit: func(ctx context.Context, r *http.Request) (*tenancy.Request, error) {
-			account := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
-			if account != "a" && account != "b" {
-				return nil, &shards.Error{Code: shards.Unauthenticated, Message: "the token is not valid"}
-			}
-			route := func(context.Context, bool) (*shards.Shard, error) { return shard, nil }
-			return &tenancy.Request{
-				Caller: &tenancy.Caller{Account: tenancy.Account{ID: account}},
-				Handle: shards.NewHandle(account, keys, route),
-			}, nil
-		},
-		Log: slog.New(slog.NewJSONHandler(s.log, nil)),
+		Gate:     &gate{shard: shard, keys: keys},
+		Log:      slog.New(slog.NewJSONHandler(s.log, nil)),
 	}
 	if change != nil {
 		change(&config)
@@ -71,6 +60,37 @@ func newServer(t testing.TB, change func(*transport.Config)) *server {
 	s.Server = httptest.NewServer(transport.NewHandler(config))
 	t.Cleanup(s.Close)
 	return s
+}
+
+// gate admits the accounts a and b, whose names are their tokens.
+type gate struct {
+	shard *shards.Shard
+	keys  *shards.Keyring
+	// before, where set, may refuse instead.
+	before func(ctx context.Context) error
+}
+
+func (g *gate) Admit(ctx context.Context, authorization, _ string) (*tenancy.Caller, error) {
+	if g.before != nil {
+		if err := g.before(ctx); err != nil {
+			return nil, err
+		}
+	}
+	account := strings.TrimPrefix(authorization, "Bearer ")
+	if account != "a" && account != "b" {
+		return nil, &shards.Error{Code: shards.Unauthenticated, Message: "the token is not valid"}
+	}
+	return &tenancy.Caller{Account: tenancy.Account{ID: account}}, nil
+}
+
+func (g *gate) Request(caller *tenancy.Caller) *tenancy.Request {
+	route := func(context.Context, bool) (*shards.Shard, error) { return g.shard, nil }
+	return &tenancy.Request{Caller: caller, Handle: shards.NewHandle(caller.Account.ID, g.keys, route)}
+}
+
+// admission changes what a server's gate does before it admits.
+func admission(before func(ctx context.Context) error) func(*transport.Config) {
+	return func(c *transport.Config) { c.Gate.(*gate).before = before }
 }
 
 // answer is a response as a client has it.
