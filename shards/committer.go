@@ -14,16 +14,13 @@ import (
 type committer struct {
 	shard *Shard
 	conn  *conn
-	queue chan *pending
+	line  *line
 	quit  chan struct{}
 	ended chan struct{}
 }
 
-const (
-	queueLength = 1024
-	// maxGroup bounds how long the first of a group waits for the last.
-	maxGroup = 32
-)
+// maxGroup bounds how long the first of a group waits for the last.
+const maxGroup = 32
 
 // pending is a write on its way through the committer.
 type pending struct {
@@ -48,7 +45,7 @@ func startCommitter(s *Shard) (*committer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &committer{shard: s, conn: c, queue: make(chan *pending, queueLength), quit: make(chan struct{}), ended: make(chan struct{})}
+	w := &committer{shard: s, conn: c, line: newLine(), quit: make(chan struct{}), ended: make(chan struct{})}
 	go w.run()
 	return w, nil
 }
@@ -60,7 +57,10 @@ func (w *committer) stop() {
 	w.conn.close()
 }
 
-var errClosed = &Error{Code: Unavailable, Message: "the gateway is stopping", RetryAfter: time.Second}
+var (
+	errClosed  = &Error{Code: Unavailable, Message: "the gateway is stopping", RetryAfter: time.Second}
+	errCrowded = &Error{Code: Unavailable, Message: "too many writes of this account are waiting", RetryAfter: time.Second}
+)
 
 // commit hands a write over and waits for it to be on disk. When ctx ends
 // first, the write is taken back, unless it is being committed already: then
@@ -77,12 +77,11 @@ func (w *committer) do(ctx context.Context, task func(ctx context.Context, c *co
 
 func (w *committer) submit(ctx context.Context, p *pending) (Committed, error) {
 	p.done = make(chan struct{})
-	select {
-	case w.queue <- p:
-	case <-w.quit:
-		return Committed{}, errClosed
-	case <-ctx.Done():
-		return Committed{}, ctx.Err()
+	if err := ctx.Err(); err != nil {
+		return Committed{}, err
+	}
+	if !w.line.add(p) {
+		return Committed{}, errCrowded
 	}
 	select {
 	case <-p.done:
@@ -104,35 +103,22 @@ func (w *committer) run() {
 	defer close(w.ended)
 	for {
 		select {
-		case p := <-w.queue:
-			w.group(p)
+		case <-w.line.ready:
 		case <-w.quit:
-			for {
-				select {
-				case p := <-w.queue:
-					w.group(p)
-				default:
-					return
-				}
+			for w.group() {
 			}
+			return
+		}
+		for w.group() {
 		}
 	}
 }
 
-// group commits first and what waits behind it, and reports to each.
-func (w *committer) group(first *pending) {
-	group := make([]*pending, 0, maxGroup)
-	for p := first; p != nil; {
-		if p.state.CompareAndSwap(0, pendingTaken) {
-			group = append(group, p)
-		}
-		p = nil
-		if len(group) < maxGroup {
-			select {
-			case p = <-w.queue:
-			default:
-			}
-		}
+// group commits what waits and reports to each; false where nothing did.
+func (w *committer) group() bool {
+	group := w.line.take(maxGroup)
+	if len(group) == 0 {
+		return false
 	}
 	if err := w.transact(group); err != nil {
 		for _, p := range group {
@@ -144,6 +130,7 @@ func (w *committer) group(first *pending) {
 	for _, p := range group {
 		close(p.done)
 	}
+	return true
 }
 
 // transact applies the writes of a group, each in its savepoint, and commits.

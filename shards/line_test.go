@@ -1,0 +1,100 @@
+package shards
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+func TestAccountsTakeTurnsInLine(t *testing.T) {
+	t.Parallel()
+	l := newLine()
+	add := func(account string, n int) {
+		for range n {
+			if !l.add(&pending{account: account}) {
+				t.Fatalf("%s is refused", account)
+			}
+		}
+	}
+	accounts := func(group []*pending) (out []string) {
+		for _, p := range group {
+			out = append(out, p.account)
+		}
+		return out
+	}
+	add("noisy", maxWaiting)
+	if l.add(&pending{account: "noisy"}) {
+		t.Error("one account may wait without end")
+	}
+	add("quiet", 2)
+	add("other", 1)
+	gone := &pending{account: "quiet"}
+	gone.state.Store(pendingGivenUp)
+	l.add(gone)
+	for _, want := range [][]string{
+		{"noisy", "quiet", "other", "noisy"},
+		{"quiet", "noisy", "noisy", "noisy"}, // the write that was given up takes no place
+	} {
+		if got := accounts(l.take(4)); !slices.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+	}
+	if rest := l.take(2 * maxWaiting); len(rest) != maxWaiting-5 {
+		t.Errorf("%d are left", len(rest))
+	}
+	if l.take(1) != nil || len(l.waiting) != 0 {
+		t.Error("something is left behind")
+	}
+}
+
+// What a neighbour writes does not wait behind one account's flood.
+func TestAWriteOvertakesAnotherAccountsFlood(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, Options{})
+	noisy, quiet := s.testHandle(t, "noisy"), s.testHandle(t, "quiet")
+	const flood = 1000
+	begun, release := make(chan struct{}), make(chan struct{})
+	var all sync.WaitGroup
+	defer all.Wait()
+	all.Go(func() {
+		if err := s.writes.do(context.Background(), func(context.Context, *conn) error { close(begun); <-release; return nil }); err != nil {
+			t.Error(err)
+		}
+	})
+	<-begun
+	var done atomic.Int64
+	for i := range flood {
+		all.Go(func() {
+			if _, err := noisy.Commit(context.Background(), &Write{Ops: []Op{createGroup(fmt.Sprint("g", i), fmt.Sprint("G", i))}}); err != nil {
+				t.Error(err)
+			}
+			done.Add(1)
+		})
+	}
+	waits := func(account string, n int) {
+		for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+			s.writes.line.mu.Lock()
+			got := len(s.writes.line.waiting[account])
+			s.writes.line.mu.Unlock()
+			if got == n {
+				return
+			}
+		}
+		t.Errorf("%d writes of %s never wait", n, account)
+	}
+	waits("noisy", flood)
+	all.Go(func() {
+		if _, err := quiet.Commit(context.Background(), &Write{Ops: []Op{createGroup("g1", "G")}}); err != nil {
+			t.Error(err)
+		}
+		if n := done.Load(); n > flood/2 {
+			t.Errorf("%d of the flood's %d writes came first", n, flood)
+		}
+	})
+	waits("quiet", 1)
+	close(release)
+}
