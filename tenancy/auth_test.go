@@ -174,10 +174,16 @@ func TestTheDirectoryIsNotAskedBeforeTheSignatureHolds(t *testing.T) {
 	wantError(t, err, shards.Unavailable, "the account directory can't be reached; try again")
 }
 
-// Invariant 3, with a second Directory on the same file in the place of
+// Invariant 3, with a second Directory on the same database in the place of
 // another process, and with real time; not in parallel, for the sake of that.
 func TestChangesAreInForceWithinASecondInAnotherProcess(t *testing.T) {
-	d, path := newDirectory(t, time.Now)
+	for engine, at := range places {
+		t.Run(engine, func(t *testing.T) { changesAreInForceWithinASecond(t, at) })
+	}
+}
+
+func changesAreInForceWithinASecond(t *testing.T, at place) {
+	d, path := newDirectory(t, at, time.Now)
 	there := newAuthenticator(t, openTest(t, path, time.Now), time.Now)
 	key, text, err := d.CreateKey(t.Context(), NewKey{Account: "acme", Name: "k", Scopes: testScopes})
 	must(t, err)
@@ -338,7 +344,7 @@ func FuzzTokenHeader(f *testing.F) {
 // BenchmarkAuthenticate guards the claim that a known credential costs about a
 // microsecond and two allocations: the Caller, and a copy of the secret to hash.
 func BenchmarkAuthenticate(b *testing.B) {
-	d, _ := newDirectory(b, time.Now)
+	d, _ := newDirectory(b, onSQLite, time.Now)
 	is := newIssuer(b)
 	server := newKeyServer(b, is.keys(b, "rsa", "ec", "ed")...)
 	tokens := testTokens(b, newClock(), func(config *TokenConfig) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -16,10 +15,37 @@ import (
 	"gatehouse/shards"
 )
 
-func TestAccountIsFoundByIDAndName(t *testing.T) {
+// TestDirectory says what a directory does, on each engine.
+func TestDirectory(t *testing.T) {
 	t.Parallel()
+	tests := map[string]func(*testing.T, place){
+		"AccountIsFoundByIDAndName":                      accountIsFoundByIDAndName,
+		"ManyProcessesMayOpenANewDirectoryAtOnce":        manyProcessesMayOpenANewDirectoryAtOnce,
+		"CreateAccountRefuses":                           createAccountRefuses,
+		"CreateAccountPicksTheLeastPopulatedSharedShard": createAccountPicksTheLeastPopulatedSharedShard,
+		"ADedicatedShardIsGivenToOneOfManyAtOnce":        aDedicatedShardIsGivenToOneOfManyAtOnce,
+		"AddShardRefuses":                                addShardRefuses,
+		"DSNIsStoredUnexpanded":                          dsnIsStoredUnexpanded,
+		"HostsBelongToOneAccount":                        hostsBelongToOneAccount,
+		"CreateKeyRefuses":                               createKeyRefuses,
+		"ClosedAccountsStayClosed":                       closedAccountsStayClosed,
+		"AnAccountIsBegunOnItsShardFirst":                anAccountIsBegunOnItsShardFirst,
+		"LimitsChangeOneByOne":                           limitsChangeOneByOne,
+		"SetLimitsRefuses":                               setLimitsRefuses,
+	}
+	for engine, at := range places {
+		for name, test := range tests {
+			t.Run(engine+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				test(t, at)
+			})
+		}
+	}
+}
+
+func accountIsFoundByIDAndName(t *testing.T, at place) {
 	c := newClock()
-	d, path := newDirectory(t, c.now)
+	d, path := newDirectory(t, at, c.now)
 	want := Account{
 		ID: "account_acme", Name: "acme", ShardID: "uk-1", Epoch: 1, State: Active, Residency: "UK",
 		CreatedAt: instant(c.now()),
@@ -45,39 +71,13 @@ func TestAccountIsFoundByIDAndName(t *testing.T) {
 	}
 }
 
-func TestDirectoryFileIsPrivateAndDurable(t *testing.T) {
-	t.Parallel()
-	d, path := newDirectory(t, nil)
-	for _, suffix := range []string{"", "-wal"} {
-		info, err := os.Stat(path + suffix)
-		must(t, err)
-		if info.Mode().Perm() != 0o600 {
-			t.Errorf("mode of %s is %v", info.Name(), info.Mode().Perm())
-		}
-	}
-	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1"} {
-		var got string
-		must(t, d.write.DB.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got))
-		if got != want {
-			t.Errorf("%s = %s, want %s", pragma, got, want)
-		}
-	}
-	if _, err := d.read.DB.ExecContext(t.Context(), "DELETE FROM host"); err == nil {
-		t.Error("the reading pool can write")
-	}
-}
-
-func TestManyProcessesMayOpenANewDirectoryAtOnce(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "new folder", "di?rectory%41.db")
-	if _, err := OpenDirectory(t.Context(), path, Options{}); err == nil {
-		t.Fatal("a path with parameters was taken")
-	}
-	path = filepath.Join(t.TempDir(), "new folder", "directory%41.db")
+// As many gateways start at once, or the same one again and again.
+func manyProcessesMayOpenANewDirectoryAtOnce(t *testing.T, at place) {
+	dsn := at(t)
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			d, err := OpenDirectory(t.Context(), path, Options{})
+			d, err := OpenDirectory(t.Context(), dsn, Options{})
 			if err != nil {
 				t.Error(err)
 				return
@@ -89,14 +89,10 @@ func TestManyProcessesMayOpenANewDirectoryAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if _, err := os.Stat(path); err != nil {
-		t.Fatal("the file has another name:", err)
-	}
 }
 
-func TestCreateAccountRefuses(t *testing.T) {
-	t.Parallel()
-	d, _ := newDirectory(t, nil)
+func createAccountRefuses(t *testing.T, at place) {
+	d, _ := newDirectory(t, at, nil)
 	ctx := t.Context()
 	must(t, d.AddShard(ctx, Shard{ID: "uk-own", Engine: "sqlite", DSN: "own.db", Region: "UK", Dedicated: true}))
 	must(t, d.AddShard(ctx, Shard{ID: "uk-old", Engine: "sqlite", DSN: "old.db", Region: "UK"}))
@@ -142,9 +138,8 @@ func TestCreateAccountRefuses(t *testing.T) {
 	}
 }
 
-func TestCreateAccountPicksTheLeastPopulatedSharedShard(t *testing.T) {
-	t.Parallel()
-	d, _ := newDirectory(t, nil) // uk-1 has two accounts
+func createAccountPicksTheLeastPopulatedSharedShard(t *testing.T, at place) {
+	d, _ := newDirectory(t, at, nil) // uk-1 has two accounts
 	d.options.NewID = func() string { return fmt.Sprintf("account_%d", time.Now().UnixNano()) }
 	ctx := t.Context()
 	must(t, d.AddShard(ctx, Shard{ID: "uk-0", Engine: "sqlite", DSN: "0.db", Region: "UK", State: ShardDraining}))
@@ -164,9 +159,8 @@ func TestCreateAccountPicksTheLeastPopulatedSharedShard(t *testing.T) {
 	}
 }
 
-func TestADedicatedShardIsGivenToOneOfManyAtOnce(t *testing.T) {
-	t.Parallel()
-	d, path := newDirectory(t, nil)
+func aDedicatedShardIsGivenToOneOfManyAtOnce(t *testing.T, at place) {
+	d, path := newDirectory(t, at, nil)
 	must(t, d.AddShard(t.Context(), Shard{ID: "own", Engine: "sqlite", DSN: "own.db", Region: "UK", Dedicated: true}))
 	other := openTest(t, path, nil)
 	var wg sync.WaitGroup
@@ -189,9 +183,8 @@ func TestADedicatedShardIsGivenToOneOfManyAtOnce(t *testing.T) {
 	}
 }
 
-func TestAddShardRefuses(t *testing.T) {
-	t.Parallel()
-	d, _ := newDirectory(t, nil)
+func addShardRefuses(t *testing.T, at place) {
+	d, _ := newDirectory(t, at, nil)
 	for name, test := range map[string]struct {
 		s    Shard
 		want string
@@ -225,9 +218,8 @@ func TestAddShardRefuses(t *testing.T) {
 	}
 }
 
-func TestDSNIsStoredUnexpanded(t *testing.T) {
-	t.Parallel()
-	d, _ := newDirectory(t, nil)
+func dsnIsStoredUnexpanded(t *testing.T, at place) {
+	d, _ := newDirectory(t, at, nil)
 	want := Shard{
 		ID: "uk-2", Engine: "postgres", DSN: "postgres://app:${PG_PASSWORD}@${PG_HOST}/uk", Region: "UK", State: ShardActive,
 		ReplicaDSNs: []string{"host=${PG_REPLICA} user=app password=${PG_PASSWORD} application_name='it''s'"}, Dedicated: true,
@@ -246,17 +238,10 @@ func TestDSNIsStoredUnexpanded(t *testing.T) {
 		strings.Contains(err.Error(), "db.internal") {
 		t.Errorf("got %v, want an error that names PG_REPLICA", err)
 	}
-	if _, err := OpenDirectory(t.Context(), "${NOWHERE_TO_BE_FOUND}/d.db", Options{}); err == nil || !strings.Contains(err.Error(), "NOWHERE_TO_BE_FOUND") {
-		t.Errorf("got %v", err)
-	}
-	if _, err := OpenDirectory(t.Context(), "postgres://h/d", Options{}); err == nil || !strings.Contains(err.Error(), "SQLite") {
-		t.Errorf("got %v", err)
-	}
 }
 
-func TestHostsBelongToOneAccount(t *testing.T) {
-	t.Parallel()
-	d, _ := newDirectory(t, nil)
+func hostsBelongToOneAccount(t *testing.T, at place) {
+	d, _ := newDirectory(t, at, nil)
 	ctx := t.Context()
 	must(t, d.AddHost(ctx, "acme", "CRM.Acme.example."))
 	must(t, d.AddHost(ctx, "account_acme", "crm.acme.example"))
@@ -284,10 +269,9 @@ func TestHostsBelongToOneAccount(t *testing.T) {
 	must(t, d.AddHost(ctx, "globex", "crm.acme.example"))
 }
 
-func TestCreateKeyRefuses(t *testing.T) {
-	t.Parallel()
+func createKeyRefuses(t *testing.T, at place) {
 	c := newClock()
-	d, _ := newDirectory(t, c.now)
+	d, _ := newDirectory(t, at, c.now)
 	must(t, d.SetState(t.Context(), "globex", Closed))
 	read := []string{"clients:read"}
 	for name, test := range map[string]struct {
@@ -336,9 +320,8 @@ func TestTheSecretOfAKeyIsNotStored(t *testing.T) {
 	}
 }
 
-func TestClosedAccountsStayClosed(t *testing.T) {
-	t.Parallel()
-	d, _ := newDirectory(t, nil)
+func closedAccountsStayClosed(t *testing.T, at place) {
+	d, _ := newDirectory(t, at, nil)
 	ctx := t.Context()
 	must(t, d.SetState(ctx, "acme", Suspended))
 	must(t, d.SetState(ctx, "acme", Active))
@@ -363,9 +346,8 @@ func TestClosedAccountsStayClosed(t *testing.T) {
 	}
 }
 
-func TestAnAccountIsBegunOnItsShardFirst(t *testing.T) {
-	t.Parallel()
-	d, _ := newDirectory(t, nil)
+func anAccountIsBegunOnItsShardFirst(t *testing.T, at place) {
+	d, _ := newDirectory(t, at, nil)
 	refusal := errors.New("the shard is down")
 	var begun []string
 	_, err := d.CreateAccount(t.Context(), NewAccount{ID: "account_new", Name: "new", Residency: "UK", Begin: func(ctx context.Context, a Account) error {

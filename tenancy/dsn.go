@@ -56,7 +56,7 @@ func checkDSN(engine, dsn string) error {
 		if strings.Contains(plain, "://") {
 			u, err := url.Parse(plain)
 			if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
-				return refuse("the DSN of a PostgreSQL shard must begin with postgres://, or be settings such as host=...")
+				return refuse("a PostgreSQL DSN must begin with postgres://, or be settings such as host=...")
 			}
 			secret, _ = u.User.Password()
 		}

@@ -8,9 +8,8 @@ import (
 	"gatehouse/shards"
 )
 
-func TestLimitsChangeOneByOne(t *testing.T) {
-	t.Parallel()
-	d, path := newDirectory(t, nil)
+func limitsChangeOneByOne(t *testing.T, at place) {
+	d, path := newDirectory(t, at, nil)
 	ctx := t.Context()
 	for _, test := range []struct {
 		changes map[string]string
@@ -43,9 +42,8 @@ func TestLimitsChangeOneByOne(t *testing.T) {
 	}
 }
 
-func TestSetLimitsRefuses(t *testing.T) {
-	t.Parallel()
-	d, _ := newDirectory(t, nil)
+func setLimitsRefuses(t *testing.T, at place) {
+	d, _ := newDirectory(t, at, nil)
 	for change, want := range map[string]string{
 		"point=5": `unknown limit "point"; known are: burst concurrency cpu points sockets trustedOnly`, "Points=5": "unknown limit", "=5": "unknown limit",
 		"points=0": "from 1 to", "points=-1": "from 1 to", "points=1000000001": "from 1 to", "points=1e3": "from 1 to", "points=": "from 1 to",

@@ -6,12 +6,11 @@ import (
 	"errors"
 )
 
-// What requests ask of the directory. These values come from outside, so they
-// are bound, never written into SQL text, and the statements are prepared once.
+// What requests ask of the directory; the argument comes last.
 const (
-	selectAccount = `SELECT id, name, db_shard_id, epoch, state, residency, limits, created_at FROM account WHERE id = ?`
-	selectKey     = `SELECT id, account_id, name, secret_hash, scopes, created_at, expires_at, revoked_at FROM api_key WHERE id = ?`
-	selectHost    = `SELECT account_id FROM host WHERE name = ?`
+	selectAccount = `SELECT id, name, db_shard_id, epoch, state, residency, limits, created_at FROM account WHERE id = `
+	selectKey     = `SELECT id, account_id, name, secret_hash, scopes, created_at, expires_at, revoked_at FROM api_key WHERE id = `
+	selectHost    = `SELECT account_id FROM host WHERE name = `
 )
 
 // Lookup returns the account as it was at most a lease ago, in whatever state.
@@ -39,7 +38,7 @@ func (d *Directory) Forget(accountID string) { d.accounts.forget(accountID) }
 
 func (d *Directory) readAccount(ctx context.Context, id string) (Account, error) {
 	var a Account
-	err := d.accountByID.QueryRowContext(ctx, id).Scan(
+	err := d.accountByID(ctx, id).Scan(
 		&a.ID, &a.Name, &a.ShardID, &a.Epoch, &a.State, &a.Residency, &a.Limits, &a.CreatedAt)
 	return a, absent(err)
 }
@@ -47,7 +46,7 @@ func (d *Directory) readAccount(ctx context.Context, id string) (Account, error)
 func (d *Directory) readKey(ctx context.Context, id string) (Key, error) {
 	var k Key
 	var hash string
-	err := d.keyByID.QueryRowContext(ctx, id).Scan(
+	err := d.keyByID(ctx, id).Scan(
 		&k.ID, &k.AccountID, &k.Name, &hash, &k.Scopes, &k.CreatedAt, &k.ExpiresAt, &k.RevokedAt)
 	if err != nil {
 		return Key{}, absent(err)
@@ -59,7 +58,7 @@ func (d *Directory) readKey(ctx context.Context, id string) (Key, error) {
 
 func (d *Directory) readHost(ctx context.Context, name string) (string, error) {
 	var accountID string
-	err := d.hostByName.QueryRowContext(ctx, name).Scan(&accountID)
+	err := d.hostByName(ctx, name).Scan(&accountID)
 	return accountID, absent(err)
 }
 

@@ -3,12 +3,14 @@ package tenancy
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
 	"gatehouse/shards"
+	"gatehouse/shards/pgtest"
 )
 
 // clock is the one thing that tests fake.
@@ -35,9 +37,26 @@ var testScopes = []string{
 	"changes:read", "clients:read", "clients:write", "groups:read", "groups:write", "users:read", "users:write",
 }
 
-func openTest(t testing.TB, path string, now func() time.Time) *Directory {
+// place returns the DSN of a directory that is not there yet.
+type place func(t testing.TB) (dsn string)
+
+var (
+	postgres pgtest.Shared
+	places   = map[string]place{"sqlite": onSQLite, "postgres": onPostgres}
+)
+
+func TestMain(m *testing.M) { os.Exit(postgres.Main(m)) }
+
+func onSQLite(t testing.TB) string { return filepath.Join(t.TempDir(), "directory.db") }
+
+func onPostgres(t testing.TB) string {
+	cluster := postgres.Cluster(t)
+	return cluster.Database(t).Owner(cluster.Primary)
+}
+
+func openTest(t testing.TB, dsn string, now func() time.Time) *Directory {
 	t.Helper()
-	d, err := OpenDirectory(t.Context(), path, Options{Scopes: testScopes, Now: now})
+	d, err := OpenDirectory(t.Context(), dsn, Options{Scopes: testScopes, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,10 +66,10 @@ func openTest(t testing.TB, path string, now func() time.Time) *Directory {
 
 // newDirectory has a shard in the UK with the accounts acme and globex, and
 // one in the EU with initech. Ids are the names with "account_" before them.
-func newDirectory(t testing.TB, now func() time.Time) (d *Directory, path string) {
+func newDirectory(t testing.TB, at place, now func() time.Time) (d *Directory, dsn string) {
 	t.Helper()
-	path = filepath.Join(t.TempDir(), "directory.db")
-	d = openTest(t, path, now)
+	dsn = at(t)
+	d = openTest(t, dsn, now)
 	for id, region := range map[string]string{"uk-1": "UK", "eu-1": "EU"} {
 		must(t, d.AddShard(t.Context(), Shard{ID: id, Engine: "sqlite", DSN: id + ".db", Region: region}))
 	}
@@ -58,7 +77,7 @@ func newDirectory(t testing.TB, now func() time.Time) (d *Directory, path string
 		_, err := d.CreateAccount(t.Context(), NewAccount{ID: "account_" + name, Name: name, Residency: region})
 		must(t, err)
 	}
-	return d, path
+	return d, dsn
 }
 
 func must(t testing.TB, err error) {
@@ -93,7 +112,7 @@ type fixture struct {
 func newFixture(t testing.TB) fixture {
 	t.Helper()
 	c := newClock()
-	d, path := newDirectory(t, c.now)
+	d, path := newDirectory(t, onSQLite, c.now)
 	return fixture{newAuthenticator(t, d, c.now), d, path, c}
 }
 
