@@ -354,10 +354,12 @@ func TestFilterOfFinerInstants(t *testing.T) {
 	}
 	defer snap.Close()
 	const before, same, after = "2026-01-01T00:00:00.0009Z", "2026-01-01T01:00:00.001+01:00", "2026-01-01T00:00:00.0011Z"
+	const last = "9999-12-31T23:59:59.9999Z" // the next millisecond would sort before all others
 	for at, want := range map[string]map[string]int{
 		before: {"gt": 1, "gte": 1, "lt": 0, "lte": 0},
 		same:   {"gt": 0, "gte": 1, "lt": 0, "lte": 1},
 		after:  {"gt": 0, "gte": 0, "lt": 1, "lte": 1},
+		last:   {"gt": 0, "gte": 0, "lt": 1, "lte": 1},
 	} {
 		for op, n := range want {
 			p := Page{Table: snap.Table("groups"), Order: Order{Column: "created_at"}}

@@ -120,10 +120,13 @@ func operand(op Comparison, v any) (any, error) {
 		if text, ok := s.(string); ok {
 			// Stored times are UTC in milliseconds; the caller's may be in any zone.
 			if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
+				at = at.UTC()
 				if op == GreaterOrEqual || op == Less { // the first millisecond that is not before it
-					at = at.Add(time.Millisecond - time.Nanosecond)
+					if up := at.Add(time.Millisecond - time.Nanosecond); up.Year() < 10000 {
+						at = up
+					}
 				}
-				return at.UTC().Format(TimeFormat), nil
+				return at.Format(TimeFormat), nil
 			}
 		}
 		return s, err
