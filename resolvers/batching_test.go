@@ -1,6 +1,7 @@
 package resolvers
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -147,6 +148,26 @@ func TestAPageSaysWhatLiesBeyondItsCursors(t *testing.T) {
 	} {
 		w.want(w.ask(r, `{ clients(?) { pageInfo { hasNextPage hasPreviousPage } } }`, page), "clients.pageInfo", want)
 	}
-	// One value stands for a list of one, as everywhere in GraphQL.
-	w.want(w.ask(r, `{ clients(where: {status: {in: PROSPECT}}) { totalCount } }`), "clients.totalCount", "9")
+}
+
+// As everywhere in GraphQL, in the document and in its variables.
+func TestOneValueStandsForAListOfOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "a")
+	w.fill("a", 3)
+	for _, test := range []struct {
+		query    string
+		variable any
+		want     string
+	}{
+		{`{ clients(where: {status: {in: PROSPECT}}) { totalCount } }`, nil, "9"},
+		{`query($v: [ClientStatus!]) { clients(where: {status: {in: $v}}) { totalCount } }`, "PROSPECT", "9"},
+		{`query($v: ClientWhere) { clients(where: $v) { totalCount } }`, map[string]any{"status": map[string]any{"in": "PROSPECT"}}, "9"},
+		{`query($v: [ID!]) { clients(where: {ownerId: {in: $v}}) { totalCount } }`, json.Number("5"), "0"},
+	} {
+		got := w.must("a", test.query, map[string]any{"v": test.variable})
+		if got := fmt.Sprint(got); got != "map[clients:map[totalCount:"+test.want+"]]" {
+			t.Errorf("%s: %s, want %s", test.query, got, test.want)
+		}
+	}
 }

@@ -89,10 +89,7 @@ func badFilter(path, message string) error {
 func operand(op Comparison, v any) (any, error) {
 	switch op {
 	case In:
-		list, ok := v.([]any)
-		if !ok { // GraphQL takes a single value for a list of one
-			list = []any{v}
-		}
+		list := values(v)
 		if len(list) > MaxIn {
 			return nil, fmt.Errorf("has more than %d values", MaxIn)
 		}
@@ -132,6 +129,28 @@ func operand(op Comparison, v any) (any, error) {
 		return s, err
 	}
 	return scalar(v)
+}
+
+// values returns a list as it was sent. GraphQL takes a single value for a list
+// of one; where a variable has it, the validator makes the list, of its type.
+func values(v any) []any {
+	switch v := v.(type) {
+	case []any:
+		return v
+	case []string:
+		return anys(v)
+	case []json.Number:
+		return anys(v)
+	}
+	return []any{v}
+}
+
+func anys[T any](list []T) []any {
+	out := make([]any, len(list))
+	for i, v := range list {
+		out[i] = v
+	}
+	return out
 }
 
 func scalar(v any) (any, error) {
