@@ -67,7 +67,10 @@ func readDemo(t testing.TB, path string) (contents, map[string]shards.Position) 
 			t.Fatal(err)
 		}
 		defer s.Close()
-		all[demo.name], heads[demo.name] = map[string]map[string]string{}, s.Position
+		all[demo.name] = map[string]map[string]string{}
+		if heads[demo.name], err = s.Position(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 		for _, table := range []string{"groups", "users", "clients", "leads", "documents"} {
 			rows, err := s.List(t.Context(), shards.Page{Table: s.Table(table), Order: shards.Order{Column: "created_at"}})
 			if err != nil {

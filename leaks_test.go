@@ -65,14 +65,14 @@ func leakedPages(by string) dataloader.Cache[key, *page] {
 		{"shards/bookmark.go", `k.open(text, "bookmark", account)`, `k.open(text, "bookmark")`},
 	}},
 	{"records are read without the account", []isoEdit{
-		{"shards/table.go", "WHERE account_id = ?1 AND id IN (SELECT", "WHERE ?1 = ?1 AND id IN (SELECT"},
+		{"shards/snapshot.go", "t WHERE t.account_id = \" + b.account)\n\t\tb.and(b.in", "t WHERE \" + b.account + \" = \" + b.account)\n\t\tb.and(b.in"},
 	}},
 	{"records are read without the account, and nobody looks", []isoEdit{
-		{"shards/table.go", "WHERE account_id = ?1 AND id IN (SELECT", "WHERE ?1 = ?1 AND id IN (SELECT"},
-		{"shards/snapshot.go", "if account != s.account {", "if account == \"\" {"},
+		{"shards/snapshot.go", "t WHERE t.account_id = \" + b.account)\n\t\tb.and(b.in", "t WHERE \" + b.account + \" = \" + b.account)\n\t\tb.and(b.in"},
+		{"shards/snapshot.go", "if account != s.handle.account {", "if account == \"\" {"},
 	}},
 	{"totals are counted without the account", []isoEdit{
-		{"shards/page.go", `t" + index + " WHERE t.account_id = " + acct)`, `t WHERE " + index[:0] + acct + " = " + acct)`},
+		{"shards/page.go", `t" + index + " WHERE t.account_id = " + b.account)`, `t WHERE " + index[:0] + b.account + " = " + b.account)`},
 	}},
 	{"an edge does not ask for its scope", []isoEdit{
 		{"resolvers/entity.go", "if err := r.may(k.read); err != nil {\n\t\treturn nil, nil, err", "if err := r.may(k.read); err != nil && parent == \"\" {\n\t\treturn nil, nil, err"},
@@ -84,7 +84,7 @@ func leakedPages(by string) dataloader.Cache[key, *page] {
 		{"resolvers/mutations.go", "if rec == nil || r.may(rec.kind.read) != nil {", "if rec == nil {"},
 	}},
 	{"idempotency keys are everybody's", []isoEdit{
-		{"shards/idempotency.go", "WHERE account_id = ?1 AND key = ?2", "WHERE ?1 = ?1 AND key = ?2"},
+		{"shards/idempotency.go", "FROM idempotency WHERE account_id = \" + b.account)", "FROM idempotency WHERE \" + b.account + \" = \" + b.account)"},
 	}},
 	{"a header names the account", []isoEdit{
 		{"transport/handler.go", "\treturn h.gate.Request(caller), nil\n", "\tif id := r.Header.Get(\"X-Account-Id\"); id != \"\" {\n\t\tother := *caller\n\t\tother.Account.ID = id\n\t\tcaller = &other\n\t}\n\treturn h.gate.Request(caller), nil\n"},

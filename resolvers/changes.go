@@ -36,24 +36,31 @@ func (rootQuery) Changes(ctx context.Context, after *string, _ *int32, types []g
 			return nil, err
 		}
 	}
-	if start.Seq < snap.Trimmed() {
+	trimmed, err := snap.Trimmed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if start.Seq < trimmed {
 		return nil, &shards.Error{Code: shards.HistoryGone, Message: "the history does not reach back to this bookmark any more"}
 	}
-	sets, end, err := r.feed(ctx, snap, start.Seq, first, types)
+	head, err := snap.Position(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sets, end, err := r.feed(ctx, snap, start.Seq, min(start.Seq+int64(first), head.Seq), types)
 	if err != nil {
 		return nil, err
 	}
 	return &graph.ChangeFeed{
 		ChangeSets: sets,
-		Bookmark:   r.handle.BookmarkAt(shards.Position{Epoch: snap.Position.Epoch, Seq: end}),
-		HasMore:    end < snap.Position.Seq,
+		Bookmark:   r.handle.BookmarkAt(shards.Position{Epoch: head.Epoch, Seq: end}),
+		HasMore:    end < head.Seq,
 	}, nil
 }
 
-// feed returns the writes after one, at most size of them, and the last one
+// feed returns the writes after one up to and with another, and the last one
 // that it looked at.
-func (r *response) feed(ctx context.Context, snap *shards.Snapshot, after int64, size int, types []graph.RecordType) ([]*graph.ChangeSet, int64, error) {
-	end := min(after+int64(size), snap.Position.Seq)
+func (r *response) feed(ctx context.Context, snap *shards.Snapshot, after, end int64, types []graph.RecordType) ([]*graph.ChangeSet, int64, error) {
 	changes, err := snap.Changes(ctx, after, end, r.tablesOf(types), maxChanges+1)
 	if err != nil {
 		return nil, 0, err

@@ -121,8 +121,12 @@ func (r *response) change(ctx context.Context, c *shards.Change) (*graph.Change,
 	if err != nil {
 		return nil, err
 	}
+	at, err := snap.Position(ctx)
+	if err != nil {
+		return nil, err
+	}
 	out := &graph.Change{
-		Bookmark:   r.handle.BookmarkAt(shards.Position{Epoch: snap.Position.Epoch, Seq: c.Seq}),
+		Bookmark:   r.handle.BookmarkAt(shards.Position{Epoch: at.Epoch, Seq: c.Seq}),
 		Kind:       graph.ChangeKind(c.Kind),
 		RecordType: r.model.tables[c.Table].recordType(),
 		RecordID:   c.RecordID,

@@ -2,7 +2,6 @@ package shards
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"time"
 
@@ -19,7 +18,7 @@ func (w *committer) head(ctx context.Context, heads map[string]*tally, account s
 	if t, ok := heads[account]; ok {
 		return t, nil
 	}
-	h, err := readHead(ctx, w.conn, account)
+	h, err := readHead(ctx, w.conn, &beginning{account: account})
 	if err != nil {
 		return nil, err
 	}
@@ -38,14 +37,20 @@ func (w *committer) apply(ctx context.Context, heads map[string]*tally, account 
 	if err != nil {
 		return Committed{}, err
 	}
-	now := w.shard.opts.Now().UTC()
+	now := w.now().UTC()
 	if write.Key != nil {
-		out, err := replay(ctx, w.conn, account, h.Epoch, write.Key, now)
-		if err != nil || out != nil {
-			if out == nil {
-				out = &Committed{}
-			}
-			return *out, err
+		b := newBuilder(sqliteSQL, account)
+		replayOf(b, write.Key, now)
+		var out *Committed
+		err := w.conn.query(ctx, b.statement(), func(row scanner) (err error) {
+			out, err = replayed(row, h.Epoch, write.Key)
+			return err
+		})
+		if err != nil {
+			return Committed{}, err
+		}
+		if out != nil {
+			return *out, nil
 		}
 	}
 	at := now.Format(TimeFormat)
@@ -102,7 +107,7 @@ func (w *committer) op(ctx context.Context, account string, seq int64, n int, at
 }
 
 func (w *committer) put(ctx context.Context, account, at string, op *Op) error {
-	t := w.shard.table(op.Table)
+	t := tableOf(w.tables, op.Table)
 	var n int64
 	var err error
 	switch op.Kind {
@@ -159,13 +164,13 @@ func (w *committer) refusal(ctx context.Context, account string, t *Table, op *O
 			if id.Type != gjson.String {
 				continue
 			}
-			var one int
-			err := w.conn.one(ctx, w.shard.table(ref.table).sql.exists, []any{account, id.Str}, &one)
-			if errors.Is(err, sql.ErrNoRows) {
-				return &Refusal{Reason: NotFound, Field: fieldOf(ref.column)}
-			}
-			if err != nil {
+			b, found := newBuilder(sqliteSQL, account), false
+			b.WriteString("SELECT 1 FROM " + ref.table + " WHERE account_id = " + b.account + " AND id = " + b.arg(id.Str))
+			if err := w.conn.query(ctx, b.statement(), func(scanner) error { found = true; return nil }); err != nil {
 				return err
+			}
+			if !found {
+				return &Refusal{Reason: NotFound, Field: fieldOf(ref.column)}
 			}
 		}
 	}

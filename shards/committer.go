@@ -2,6 +2,7 @@ package shards
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -12,11 +13,12 @@ import (
 // committer is the one goroutine that writes to a shard. It takes what waits,
 // never waiting for more, and commits it in one transaction with one sync.
 type committer struct {
-	shard *Shard
-	conn  *conn
-	line  *line
-	quit  chan struct{}
-	ended chan struct{}
+	conn   *conn
+	tables map[string]*Table
+	now    func() time.Time
+	line   *line
+	quit   chan struct{}
+	ended  chan struct{}
 }
 
 // maxGroup bounds how long the first of a group waits for the last.
@@ -40,12 +42,12 @@ const (
 	pendingGivenUp
 )
 
-func startCommitter(s *Shard) (*committer, error) {
-	c, err := pin(context.Background(), s.engine.writer, s.opts.Trace)
+func startCommitter(db *sql.DB, tables map[string]*Table, opts Options) (*committer, error) {
+	c, err := pin(context.Background(), db, opts.Trace)
 	if err != nil {
 		return nil, err
 	}
-	w := &committer{shard: s, conn: c, line: newLine(), quit: make(chan struct{}), ended: make(chan struct{})}
+	w := &committer{conn: c, tables: tables, now: opts.Now, line: newLine(), quit: make(chan struct{}), ended: make(chan struct{})}
 	go w.run()
 	return w, nil
 }

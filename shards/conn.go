@@ -45,34 +45,20 @@ func (c *conn) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
 	return s, nil
 }
 
-func (c *conn) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
-	s, err := c.prepare(ctx, text)
+// query runs a statement and calls row for every row of its result.
+func (c *conn) query(ctx context.Context, s Statement, row func(scanner) error) error {
+	stmt, err := c.prepare(ctx, s.SQL)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if c.trace != nil {
-		c.trace(Statement{text, args})
+		c.trace(s)
 	}
-	return s.QueryContext(ctx, args...)
-}
-
-// one runs a query and scans its first row; sql.ErrNoRows where there is none.
-func (c *conn) one(ctx context.Context, text string, args []any, into ...any) error {
-	rows, err := c.query(ctx, text, args...)
+	rows, err := stmt.QueryContext(ctx, s.Args...)
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	if !rows.Next() {
-		if err := rows.Err(); err != nil {
-			return err
-		}
-		return sql.ErrNoRows
-	}
-	if err := rows.Scan(into...); err != nil {
-		return err
-	}
-	return rows.Close()
+	return each(rows, func() error { return row(rows) })
 }
 
 // exec runs a statement and returns how many rows it changed.

@@ -136,16 +136,20 @@ func survived(t *testing.T, s *shards.Shard, account string, acknowledged map[in
 		t.Fatal(err)
 	}
 	defer snap.Close()
+	head, err := snap.Position(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if account == crashAccounts[0] {
 		took := time.Since(start)
-		t.Logf("round %d: ready after %s, %d writes acknowledged, head %d", round, took, len(acknowledged), snap.Position.Seq)
+		t.Logf("round %d: ready after %s, %d writes acknowledged, head %d", round, took, len(acknowledged), head.Seq)
 		if took > time.Second {
 			t.Errorf("not ready within a second, but after %s", took)
 		}
 	}
-	changes, err := snap.Changes(ctx, 0, snap.Position.Seq, nil, 1<<30)
-	if err != nil || int64(len(changes)) != snap.Position.Seq {
-		t.Fatalf("%s: %d changes up to %d, %v", account, len(changes), snap.Position.Seq, err)
+	changes, err := snap.Changes(ctx, 0, head.Seq, nil, 1<<30)
+	if err != nil || int64(len(changes)) != head.Seq {
+		t.Fatalf("%s: %d changes up to %d, %v", account, len(changes), head.Seq, err)
 	}
 	var ids []string
 	for i, c := range changes {
@@ -158,8 +162,8 @@ func survived(t *testing.T, s *shards.Shard, account string, acknowledged map[in
 		ids = append(ids, c.RecordID)
 	}
 	for seq, id := range acknowledged {
-		if seq > snap.Position.Seq {
-			t.Errorf("%s: %s was acknowledged at %d and is lost, the head is %d", account, id, seq, snap.Position.Seq)
+		if seq > head.Seq {
+			t.Errorf("%s: %s was acknowledged at %d and is lost, the head is %d", account, id, seq, head.Seq)
 		}
 	}
 	if rows, err := snap.Get(ctx, "groups", ids); err != nil || len(rows) != len(ids) {

@@ -326,7 +326,7 @@ func TestFilterRefuses(t *testing.T) {
 		if err := d.Decode(&where); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.tables["leads"].Filter(where); CodeOf(err) != want {
+		if _, err := s.engine.tables()["leads"].Filter(where); CodeOf(err) != want {
 			t.Errorf("%s: got %v, want %q", text, err, want)
 		}
 	}
@@ -334,7 +334,7 @@ func TestFilterRefuses(t *testing.T) {
 	for i := range long {
 		long[i] = fmt.Sprint(i)
 	}
-	if _, err := s.tables["leads"].Filter(map[string]any{"name": map[string]any{"in": long}}); CodeOf(err) != BadRequest {
+	if _, err := s.engine.tables()["leads"].Filter(map[string]any{"name": map[string]any{"in": long}}); CodeOf(err) != BadRequest {
 		t.Errorf("got %v", err)
 	}
 }

@@ -2,7 +2,6 @@ package shards
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"sync"
 	"time"
@@ -22,6 +21,7 @@ type Handle struct {
 	at Position
 	// proven: at has been seen in a snapshot, or comes from a commit.
 	proven bool
+	strong bool
 }
 
 // Route returns the shard of a Handle's account. fresh asks past every cache:
@@ -51,93 +51,95 @@ func (h *Handle) Require(bookmark string) error {
 	return nil
 }
 
-// Snapshot opens a read at or after the handle's position. Close it.
-func (h *Handle) Snapshot(ctx context.Context) (*Snapshot, error) {
+// Strong makes every read of the handle one of the primary's newest state.
+func (h *Handle) Strong() {
 	h.mu.Lock()
-	at, proven := h.at, h.proven
-	h.mu.Unlock()
-	var s *Snapshot
-	err := h.on(ctx, func(shard *Shard) (err error) {
-		s, err = shard.snapshot(ctx, h.account)
-		return err
-	})
+	defer h.mu.Unlock()
+	h.strong = true
+}
+
+// required returns the position that no read may be from before, and whether
+// it is known to exist.
+func (h *Handle) required() (at Position, proven, strong bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.at, h.proven, h.strong
+}
+
+// Snapshot returns a read at or after the position that the handle has when
+// the read's first statement runs. Close it.
+func (h *Handle) Snapshot(ctx context.Context) (*Snapshot, error) {
+	s := &Snapshot{handle: h}
+	err := h.on(ctx, func(shard *Shard) error { s.shard = shard; return nil })
 	if err != nil {
-		return nil, err
-	}
-	if err := h.reached(ctx, s, at, proven); err != nil {
-		s.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
-// reached compares a snapshot with the position that was required when it was
-// asked for (invariant 5). Another one may have gone further meanwhile.
-func (h *Handle) reached(ctx context.Context, s *Snapshot, at Position, proven bool) error {
+// reached compares a head with the position that was required when it was
+// asked for (invariant 5).
+func (h *head) reached(at Position, proven bool) error {
 	if !proven {
-		if err := s.Covers(ctx, at); err != nil {
-			return err
-		}
-	} else if s.Position.Before(at) {
+		return h.covers(at)
+	}
+	if h.Before(at) {
 		return errAhead
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.at == at || h.proven && h.at.Before(s.Position) {
-		h.at, h.proven = s.Position, true
+	return nil
+}
+
+// covers judges a position that a caller brought; h.end is that of its epoch.
+func (h *head) covers(p Position) error {
+	if p == (Position{}) {
+		return nil
+	}
+	if p.Epoch < h.Epoch && p.Seq > h.end { // from before a move or a restore
+		return &Error{Code: BookmarkLost, Message: "what the bookmark names was lost when the account was restored"}
+	}
+	if h.Before(p) {
+		return errAhead
 	}
 	return nil
 }
 
 var errAhead = &Error{Code: BookmarkAhead, Message: "the bookmark is ahead of the account's history"}
 
+// saw takes note of a snapshot that was required to be at a position. Another
+// one may have gone further meanwhile.
+func (h *Handle) saw(at, p Position) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.at == at || h.proven && h.at.Before(p) {
+		h.at, h.proven = p, true
+	}
+}
+
 // Covers returns nil where the snapshot is at or past a position of its
 // account, BOOKMARK_AHEAD where it is not, and BOOKMARK_LOST where the position
 // is of an epoch that ended before it.
 func (s *Snapshot) Covers(ctx context.Context, p Position) error {
-	if p == (Position{}) {
-		return nil
+	h, err := s.opened(ctx)
+	if err == nil && p.Epoch < h.Epoch { // which may not be the epoch that it was opened for
+		err = s.each(ctx, func(b *builder) { headOf(b, p.Epoch) }, h.scan)
 	}
-	if p.Epoch < s.Position.Epoch { // from before a move or a restore
-		end, err := s.epochEnd(ctx, p.Epoch)
-		if err != nil {
-			return err
-		}
-		if p.Seq > end {
-			return &Error{Code: BookmarkLost, Message: "what the bookmark names was lost when the account was restored"}
-		}
+	if err != nil {
+		return err
 	}
-	if s.Position.Before(p) {
-		return errAhead
-	}
-	return nil
-}
-
-// epochEnd returns the last write of an epoch that is still there, -1 if none
-// is recorded: a later epoch may have ended before it, where it was restored.
-func (s *Snapshot) epochEnd(ctx context.Context, epoch int64) (int64, error) {
-	end := int64(-1)
-	err := s.each(ctx, "SELECT coalesce(min(seq), -1) FROM epoch_end WHERE account_id = ?1 AND epoch >= ?2", []any{s.account, epoch},
-		func(rows *sql.Rows) error { return rows.Scan(&end) })
-	return end, err
+	return h.covers(p)
 }
 
 // Commit writes, and returns when the write is on disk (invariant 8). What the
 // database refuses is a *Refusal. Every later read of the handle sees the write.
 func (h *Handle) Commit(ctx context.Context, w *Write) (Committed, error) {
-	h.mu.Lock()
-	unproven := !h.proven && h.at != (Position{})
-	h.mu.Unlock()
-	if unproven { // refused before anything is written
-		s, err := h.Snapshot(ctx)
-		if err != nil {
+	if at, proven, _ := h.required(); !proven && at != (Position{}) { // refused before anything is written
+		if err := h.prove(ctx, true); err != nil {
 			return Committed{}, err
 		}
-		s.Close()
 	}
 	var out Committed
 	err := h.on(ctx, func(shard *Shard) (err error) {
-		out, err = shard.writes.commit(ctx, h.account, w)
+		out, err = shard.engine.commit(ctx, h.account, w)
 		return err
 	})
 	if err != nil {
@@ -180,18 +182,22 @@ func (h *Handle) on(ctx context.Context, f func(*Shard) error) error {
 // Bookmark prints the newest position that the handle has seen. Where it has
 // seen none it reads the head.
 func (h *Handle) Bookmark(ctx context.Context) (string, error) {
-	h.mu.Lock()
-	at, proven := h.at, h.proven
-	h.mu.Unlock()
+	at, proven, _ := h.required()
 	if !proven {
-		s, err := h.Snapshot(ctx)
-		if err != nil {
+		if err := h.prove(ctx, false); err != nil {
 			return "", err
 		}
-		s.Close()
-		at = s.Position
+		at, _, _ = h.required()
 	}
 	return h.keys.Bookmark(h.account, at), nil
+}
+
+// prove reads the head, which makes the handle's position a known one.
+func (h *Handle) prove(ctx context.Context, strong bool) error {
+	s := &Snapshot{handle: h, strong: strong}
+	defer s.Close()
+	_, err := s.opened(ctx)
+	return err
 }
 
 // BookmarkAt prints a position of the handle's account.

@@ -2,7 +2,6 @@ package shards
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 )
 
@@ -36,11 +35,11 @@ func appendChange(ctx context.Context, c *conn, account string, seq int64, n int
 
 const selectChange = "SELECT t.account_id, t.seq, t.kind, t.record_table, t.record_id, t.version, t.patch, t.actor, t.request_id, t.at"
 
-func (s *Snapshot) scanChange(rows *sql.Rows) (*Change, error) {
+func (s *Snapshot) scanChange(row scanner) (*Change, error) {
 	var c Change
 	var account string
 	var actor []byte
-	if err := rows.Scan(&account, &c.Seq, &c.Kind, &c.Table, &c.RecordID, &c.Version, &c.Patch, &actor, &c.RequestID, &c.At); err != nil {
+	if err := row.Scan(&account, &c.Seq, &c.Kind, &c.Table, &c.RecordID, &c.Version, &c.Patch, &actor, &c.RequestID, &c.At); err != nil {
 		return nil, err
 	}
 	if err := json.Unmarshal(actor, &c.Actor); err != nil {
@@ -53,18 +52,17 @@ func (s *Snapshot) scanChange(rows *sql.Rows) (*Change, error) {
 // another, in order. Numbers have no gaps, so the range is the page. It
 // returns at most limit changes; the last write may be cut then.
 func (s *Snapshot) Changes(ctx context.Context, after, to int64, tables []string, limit int) ([]*Change, error) {
-	b := &builder{}
-	acct := b.arg(s.account)
-	b.WriteString(selectChange + " FROM change t WHERE t.account_id = " + acct)
-	b.and("t.seq > " + b.arg(after))
-	b.and("t.seq <= " + b.arg(to))
-	if tables != nil {
-		b.and("t.record_table IN (SELECT value FROM json_each(" + b.list(tables) + "))")
-	}
-	b.WriteString(" ORDER BY t.seq, t.n LIMIT " + b.arg(int64(limit)))
 	var out []*Change
-	err := s.each(ctx, b.String(), b.args, func(rows *sql.Rows) error {
-		c, err := s.scanChange(rows)
+	err := s.each(ctx, func(b *builder) {
+		b.WriteString(selectChange + " FROM change t WHERE t.account_id = " + b.account)
+		b.and("t.seq > " + b.arg(after))
+		b.and("t.seq <= " + b.arg(to))
+		if tables != nil {
+			b.and(b.in("t.record_table", tables))
+		}
+		b.WriteString(" ORDER BY t.seq, t.n LIMIT " + b.arg(int64(limit)))
+	}, func(row scanner) error {
+		c, err := s.scanChange(row)
 		out = append(out, c)
 		return err
 	})
@@ -74,24 +72,12 @@ func (s *Snapshot) Changes(ctx context.Context, after, to int64, tables []string
 	return out, nil
 }
 
-// Trimmed returns the last write that the history no longer has; 0 where it has all.
-func (s *Snapshot) Trimmed() int64 { return s.trimmed }
-
 // History returns the newest changes of each record before a write (0: of
 // all), at most limit for each, newest first, with one statement.
 func (s *Snapshot) History(ctx context.Context, ids []string, before int64, limit int) (map[string][]*Change, error) {
-	b := &builder{}
-	acct := b.arg(s.account)
-	b.WriteString(selectChange + " FROM json_each(" + b.list(ids) + ") p CROSS JOIN change t INDEXED BY change_record WHERE t.account_id = " + acct +
-		" AND t.record_id = p.value AND t.seq IN (SELECT c.seq FROM change c INDEXED BY change_record WHERE c.account_id = " + acct +
-		" AND c.record_id = p.value")
-	if before > 0 {
-		b.and("c.seq < " + b.arg(before))
-	}
-	b.WriteString(" ORDER BY c.seq DESC LIMIT " + b.arg(int64(limit)) + ") ORDER BY p.key, t.seq DESC")
 	out := make(map[string][]*Change, len(ids))
-	err := s.each(ctx, b.String(), b.args, func(rows *sql.Rows) error {
-		c, err := s.scanChange(rows)
+	err := s.each(ctx, func(b *builder) { historyOf(b, ids, before, limit) }, func(row scanner) error {
+		c, err := s.scanChange(row)
 		if err == nil {
 			out[c.RecordID] = append(out[c.RecordID], c)
 		}
@@ -101,4 +87,21 @@ func (s *Snapshot) History(ctx context.Context, ids []string, before int64, limi
 		return nil, err
 	}
 	return out, nil
+}
+
+func historyOf(b *builder, ids []string, before int64, limit int) {
+	parents, index := b.parents(ids), b.indexedBy("change_record")
+	behind := ""
+	if before > 0 {
+		behind = " AND c.seq < " + b.arg(before)
+	}
+	b.WriteString(selectChange + " FROM " + parents + " CROSS JOIN ")
+	newest := " FROM change c" + index + " WHERE c.account_id = " + b.account + " AND c.record_id = p.value" + behind +
+		" ORDER BY c.seq DESC LIMIT " + b.arg(int64(limit))
+	if b.dialect == postgresSQL {
+		b.WriteString("LATERAL (SELECT *" + newest + ") t")
+	} else {
+		b.WriteString("change t" + index + " WHERE t.account_id = " + b.account + " AND t.record_id = p.value AND t.seq IN (SELECT c.seq" + newest + ")")
+	}
+	b.WriteString(" ORDER BY p.key, t.seq DESC")
 }

@@ -2,9 +2,7 @@ package shards
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
-	"errors"
 	"time"
 )
 
@@ -18,16 +16,19 @@ type answer struct {
 	Memo    json.RawMessage `json:"memo,omitzero"`
 }
 
-// replay returns what the write with this key did, nil where there was none.
-func replay(ctx context.Context, c *conn, account string, epoch int64, key *IdempotencyKey, now time.Time) (*Committed, error) {
+// replayOf renders the look for what the write with a key did.
+func replayOf(b *builder, key *IdempotencyKey, now time.Time) {
+	b.WriteString("SELECT input, seq, result FROM idempotency WHERE account_id = " + b.account)
+	b.and("key = " + b.arg(key.Key))
+	b.and("field = " + b.arg(key.Field))
+	b.and("at >= " + b.arg(expired(now)))
+}
+
+// replayed reads a row of replayOf.
+func replayed(row scanner, epoch int64, key *IdempotencyKey) (*Committed, error) {
 	var input, result string
 	var seq int64
-	err := c.one(ctx, "SELECT input, seq, result FROM idempotency WHERE account_id = ?1 AND key = ?2 AND field = ?3 AND at >= ?4",
-		[]any{account, key.Key, key.Field, expired(now)}, &input, &seq, &result)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
+	if err := row.Scan(&input, &seq, &result); err != nil {
 		return nil, err
 	}
 	if input != key.Input {
@@ -63,10 +64,10 @@ func expired(now time.Time) string { return now.Add(-keepKeys).UTC().Format(Time
 // Replay returns what the write with this key did, nil where there was none.
 // A key that was used with another input is IDEMPOTENCY_MISMATCH.
 func (s *Snapshot) Replay(ctx context.Context, key *IdempotencyKey) (*Committed, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.conn == nil {
-		return nil, errors.New("read through a closed snapshot")
-	}
-	return replay(ctx, s.conn, s.account, s.Position.Epoch, key, s.shard.opts.Now())
+	var out *Committed
+	err := s.each(ctx, func(b *builder) { replayOf(b, key, s.shard.opts.Now()) }, func(row scanner) (err error) {
+		out, err = replayed(row, s.head.Epoch, key)
+		return err
+	})
+	return out, err
 }

@@ -6,7 +6,7 @@ import "slices"
 // one that needs the whole row, and so often prefers to search the primary key
 // of an account to end; and statistics of one account mislead for the next. We
 // know what was asked and which indexes there are, so we decide.
-func (p *Page) indexedBy() string {
+func (p *Page) indexedBy(b *builder) string {
 	best, score := "", 0
 	for _, ix := range p.Table.indexes {
 		if s := p.score(ix); s > score {
@@ -16,7 +16,7 @@ func (p *Page) indexedBy() string {
 	if best == "" {
 		return ""
 	}
-	return " INDEXED BY " + best
+	return b.indexedBy(best)
 }
 
 // score rates an index by its first column behind account_id: the fewer rows

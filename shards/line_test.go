@@ -61,7 +61,7 @@ func TestAWriteOvertakesAnotherAccountsFlood(t *testing.T) {
 	var all sync.WaitGroup
 	defer all.Wait()
 	all.Go(func() {
-		if err := s.writes.do(context.Background(), func(context.Context, *conn) error { close(begun); <-release; return nil }); err != nil {
+		if err := s.committer().do(context.Background(), func(context.Context, *conn) error { close(begun); <-release; return nil }); err != nil {
 			t.Error(err)
 		}
 	})
@@ -77,9 +77,9 @@ func TestAWriteOvertakesAnotherAccountsFlood(t *testing.T) {
 	}
 	waits := func(account string, n int) {
 		for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-			s.writes.line.mu.Lock()
-			got := len(s.writes.line.waiting[account])
-			s.writes.line.mu.Unlock()
+			s.committer().line.mu.Lock()
+			got := len(s.committer().line.waiting[account])
+			s.committer().line.mu.Unlock()
 			if got == n {
 				return
 			}

@@ -1,10 +1,6 @@
 package shards
 
-import (
-	"encoding/json"
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // Order is a total order of a table's rows: by Column, then by id, both in the
 // same direction. Rows without a value come first when ascending.
@@ -37,85 +33,65 @@ type Page struct {
 
 func (p *Page) grouped() bool { return p.By != "" || p.Through != nil }
 
-// builder collects the text and the bound arguments of one statement. Values
-// never enter the text, so one shape of a query has one text.
-type builder struct {
-	strings.Builder
-	args []any
-}
-
-// arg binds v and returns its placeholder.
-func (b *builder) arg(v any) string {
-	b.args = append(b.args, v)
-	return fmt.Sprintf("?%d", len(b.args))
-}
-
-// list binds values as one JSON parameter: one text for any number of them.
-func (b *builder) list(values any) string {
-	text, err := json.Marshal(values)
-	if err != nil {
-		panic("shards: a list that is not JSON: " + err.Error())
-	}
-	return b.arg(string(text))
-}
-
-func (b *builder) and(condition string) { b.WriteString(" AND " + condition) }
-
 const rowOf = "SELECT t.account_id, t.id, t.version, t.created_at, t.updated_at, t.body"
 
 // list renders the page's rows. Columns: those of a record, then the parent.
-func (p *Page) list(account string) *builder {
-	b := &builder{}
-	acct := b.arg(account)
+func (p *Page) list(b *builder) {
 	if !p.grouped() {
-		b.WriteString(rowOf + ", '' FROM " + p.Table.Name + " t" + p.indexedBy() + " WHERE t.account_id = " + acct)
+		b.WriteString(rowOf + ", '' FROM " + p.Table.Name + " t" + p.indexedBy(b) + " WHERE t.account_id = " + b.account)
 		p.restrict(b, "t")
-		b.WriteString(p.orderBy("t"))
+		b.WriteString(p.orderBy("t", b.dialect))
 		p.limit(b)
-		return b
+		return
 	}
 	// The inner query walks the index for one parent and stops at the limit, so
 	// the cost is that of the rows returned, however many each parent has.
-	b.WriteString(rowOf + ", p.value FROM json_each(" + b.list(p.Parents) + ") p CROSS JOIN " + p.Table.Name +
-		" t WHERE t.account_id = " + acct + " AND t.id IN (SELECT c.id")
-	p.fromParent(b, acct)
-	b.WriteString(p.orderBy("c"))
+	b.WriteString(rowOf + ", p.value FROM " + b.parents(p.Parents) + " CROSS JOIN ")
+	if b.dialect == postgresSQL {
+		b.WriteString("LATERAL (SELECT c.*")
+	} else {
+		b.WriteString(p.Table.Name + " t WHERE t.account_id = " + b.account + " AND t.id IN (SELECT c.id")
+	}
+	p.fromParent(b)
+	b.WriteString(p.orderBy("c", b.dialect))
 	p.limit(b)
-	b.WriteString(") ORDER BY p.key" + strings.Replace(p.orderBy("t"), " ORDER BY ", ", ", 1))
-	return b
+	b.WriteByte(')')
+	if b.dialect == postgresSQL {
+		b.WriteString(" t")
+	}
+	b.WriteString(" ORDER BY p.key" + strings.Replace(p.orderBy("t", b.dialect), " ORDER BY ", ", ", 1))
 }
 
 // count renders the number of all rows that the page is cut from. Columns: parent, count.
-func (p *Page) count(account string) *builder {
+func (p *Page) count(b *builder) {
 	whole := *p
 	whole.After, whole.Before = nil, nil
-	b := &builder{}
-	acct := b.arg(account)
 	if !p.grouped() {
 		whole.Order = Order{} // which must not speak against an index for the filter
-		index := whole.indexedBy()
+		index := whole.indexedBy(b)
 		if index == "" {
-			index = p.indexedBy() // any is smaller than the table
+			index = p.indexedBy(b) // any is smaller than the table
 		}
-		b.WriteString("SELECT '', count(*) FROM " + p.Table.Name + " t" + index + " WHERE t.account_id = " + acct)
+		b.WriteString("SELECT '', count(*) FROM " + p.Table.Name + " t" + index + " WHERE t.account_id = " + b.account)
 		whole.restrict(b, "t")
-		return b
+		return
 	}
 	b.WriteString("SELECT p.value, (SELECT count(*)")
-	from := &builder{args: b.args}
-	parents := from.list(p.Parents)
-	whole.fromParent(from, acct)
-	b.WriteString(from.String() + ") FROM json_each(" + parents + ") p")
-	b.args = from.args
-	return b
+	parents := b.parents(p.Parents)
+	whole.fromParent(b)
+	b.WriteString(") FROM " + parents)
 }
 
-func (p *Page) fromParent(b *builder, acct string) {
+func (p *Page) fromParent(b *builder) {
 	if l := p.Through; l != nil {
-		b.WriteString(" FROM " + l.Table + " m CROSS JOIN " + p.Table.Name + " c ON c.account_id = m.account_id AND c.id = m." +
-			l.Child + " WHERE m.account_id = " + acct + " AND m." + l.Parent + " = p.value")
+		join := " m CROSS JOIN " // in the order in which it is written
+		if b.dialect == postgresSQL {
+			join = " m JOIN "
+		}
+		b.WriteString(" FROM " + l.Table + join + p.Table.Name + " c ON c.account_id = m.account_id AND c.id = m." +
+			l.Child + " WHERE m.account_id = " + b.account + " AND m." + l.Parent + " = p.value")
 	} else {
-		b.WriteString(" FROM " + p.Table.Name + " c" + p.indexedBy() + " WHERE c.account_id = " + acct + " AND c." + p.By + " = p.value")
+		b.WriteString(" FROM " + p.Table.Name + " c" + p.indexedBy(b) + " WHERE c.account_id = " + b.account + " AND c." + p.By + " = p.value")
 	}
 	p.restrict(b, "c")
 }
@@ -155,12 +131,15 @@ func (p *Page) keyset(b *builder, alias string, m Mark, desc bool) {
 	}
 }
 
-func (p *Page) orderBy(alias string) string {
-	way := " ASC"
+func (p *Page) orderBy(alias string, d dialect) string {
+	way, nulls := " ASC", " NULLS FIRST"
 	if p.Order.Desc != p.Backward {
-		way = " DESC"
+		way, nulls = " DESC", " NULLS LAST"
 	}
-	return " ORDER BY " + alias + "." + p.Order.Column + way + ", " + alias + ".id" + way
+	if d == sqliteSQL || !p.Table.columns[p.Order.Column].nullable {
+		nulls = ""
+	}
+	return " ORDER BY " + alias + "." + p.Order.Column + way + nulls + ", " + alias + ".id" + way
 }
 
 func (p *Page) limit(b *builder) {

@@ -36,9 +36,7 @@ type Options struct {
 type Shard struct {
 	Spec   Spec
 	opts   Options
-	engine *sqliteEngine
-	tables map[string]*Table
-	writes *committer
+	engine engine
 	close  func() error
 }
 
@@ -52,48 +50,29 @@ func Open(ctx context.Context, spec Spec, opts Options) (*Shard, error) {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
-	if spec.Engine != "sqlite" {
-		return nil, fmt.Errorf("shard %s: no engine %q in this build", spec.ID, spec.Engine)
+	var e engine
+	var err error
+	switch spec.Engine {
+	case "sqlite":
+		e, err = openSQLite(ctx, spec.DSN, opts)
+	default:
+		err = fmt.Errorf("no engine %q in this build", spec.Engine)
 	}
-	engine, err := openSQLite(ctx, spec.DSN, opts.Create, opts.Trace)
 	if err != nil {
 		return nil, fmt.Errorf("open shard %s: %w", spec.ID, err)
 	}
-	s := &Shard{Spec: spec, opts: opts, engine: engine}
-	if opts.Create {
-		err = s.migrate(ctx)
-	} else {
-		err = s.checkSchema(ctx)
-	}
-	if err == nil {
-		s.tables, err = readTables(ctx, engine.writer)
-	}
-	if err == nil {
-		s.writes, err = startCommitter(s)
-	}
-	if err != nil {
-		engine.close()
-		return nil, fmt.Errorf("open shard %s: %w", spec.ID, err)
-	}
-	s.close = sync.OnceValue(func() error {
-		s.writes.stop()
-		return s.engine.close()
-	})
-	return s, nil
+	return &Shard{Spec: spec, opts: opts, engine: e, close: sync.OnceValue(e.close)}, nil
+}
+
+// AddAccount begins an account's history on this shard. Doing so again changes nothing.
+func (s *Shard) AddAccount(ctx context.Context, account string) error {
+	return s.engine.add(ctx, account)
 }
 
 // Close finishes the writes that wait, waits for the snapshots that are open,
 // and closes the shard. What comes later is UNAVAILABLE. It may be called more
 // than once.
 func (s *Shard) Close() error { return s.close() }
-
-func (s *Shard) table(name string) *Table {
-	t, ok := s.tables[name]
-	if !ok {
-		panic("shards: no table " + name)
-	}
-	return t
-}
 
 // Pool holds the open shards of a process. It is safe for concurrent use.
 type Pool struct {

@@ -40,10 +40,25 @@ func createGroup(id, name string) Op {
 	return Op{Kind: Created, Table: "groups", ID: id, Body: fmt.Appendf(nil, `{"name":%q}`, name), Patch: []byte(`{}`)}
 }
 
+func (s *Shard) committer() *committer { return s.engine.(*sqliteEngine).writes }
+
+// open returns a snapshot of h that is open, and where it is.
+func (h *Handle) open(ctx context.Context) (*Snapshot, Position, error) {
+	s, err := h.Snapshot(ctx)
+	if err != nil {
+		return nil, Position{}, err
+	}
+	at, err := s.Position(ctx)
+	if err != nil {
+		s.Close()
+	}
+	return s, at, err
+}
+
 // exec changes a shard behind everybody's back.
 func (s *Shard) exec(t testing.TB, text string, args ...any) {
 	t.Helper()
-	err := s.writes.do(context.Background(), func(ctx context.Context, c *conn) error {
+	err := s.committer().do(context.Background(), func(ctx context.Context, c *conn) error {
 		_, err := c.exec(ctx, text, args...)
 		return err
 	})

@@ -2,7 +2,6 @@ package shards
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,87 +9,98 @@ import (
 )
 
 // Snapshot is one account at one Position, on one node: all that is read
-// through it was true at the same time (invariant 4). It is safe for
-// concurrent use; its statements run one after the other. Close it.
+// through it was true at the same time (invariant 4). It opens with its first
+// statement, and it is then that errors of the position are told. It is safe
+// for concurrent use; its statements run one after the other. Close it.
 type Snapshot struct {
-	Position Position
-	account  string
-	shard    *Shard
-	// trimmed is the last write that the change log no longer has.
-	trimmed int64
+	handle *Handle
+	// strong: of the primary only, whatever the handle asks for.
+	strong bool
 
-	mu   sync.Mutex
-	conn *conn
+	mu     sync.Mutex
+	shard  *Shard
+	read   read // nil until it is opened, and once it is closed
+	head   head
+	closed bool
 }
 
-const selectHead = "SELECT seq, epoch, state, trimmed FROM head WHERE account_id = ?1"
-
-// head is an account's row of the head table.
-type head struct {
-	Position
-	state   string
-	trimmed int64
+// Position returns where in the account's history the snapshot is.
+func (s *Snapshot) Position(ctx context.Context) (Position, error) {
+	h, err := s.opened(ctx)
+	return h.Position, err
 }
 
-const (
-	stateActive = "active"
-	stateFenced = "fenced"
-	stateGone   = "gone"
-)
-
-// errMoved says that the account is not, or no longer, on this shard. It never
-// leaves the package: the Handle asks for the route again.
-var errMoved = errors.New("the account is not on this shard")
-
-func readHead(ctx context.Context, c *conn, account string) (head, error) {
-	var h head
-	err := c.one(ctx, selectHead, []any{account}, &h.Seq, &h.Epoch, &h.state, &h.trimmed)
-	if errors.Is(err, sql.ErrNoRows) || err == nil && h.state == stateGone {
-		return h, errMoved
-	}
-	return h, err
+// Trimmed returns the last write that the history no longer has; 0 where it has all.
+func (s *Snapshot) Trimmed(ctx context.Context) (int64, error) {
+	h, err := s.opened(ctx)
+	return h.trimmed, err
 }
 
-// snapshot opens a read of account. Its first statement reads the head, in the
-// same transaction as all that follow.
-func (s *Shard) snapshot(ctx context.Context, account string) (*Snapshot, error) {
-	c, err := s.engine.acquire(ctx)
-	if err != nil {
-		return nil, err
+// opened opens the snapshot where it is not open, and returns its head.
+func (s *Snapshot) opened(ctx context.Context) (head, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var err error
+	if s.read == nil {
+		err = s.open(ctx, func(*Shard) Statement { return Statement{} }, nil)
 	}
-	var h head
-	if err = c.begin(ctx, "BEGIN"); err == nil {
-		h, err = readHead(ctx, c, account)
+	return s.head, err
+}
+
+var errClosedSnapshot = errors.New("read through a closed snapshot")
+
+// open begins the read with its first statement. The head is read in the same
+// transaction as all that follow, before them.
+func (s *Snapshot) open(ctx context.Context, first func(*Shard) Statement, row func(scanner) error) error {
+	if s.closed {
+		return errClosedSnapshot
 	}
-	if err != nil {
-		s.engine.release(c)
-		return nil, err
+	h := s.handle
+	at, proven, strong := h.required()
+	o := &beginning{account: h.account, at: at, strong: strong || s.strong, row: row}
+	if !proven {
+		o.since = at.Epoch
 	}
-	return &Snapshot{Position: h.Position, account: account, shard: s, trimmed: h.trimmed, conn: c}, nil
+	o.admit = func(found head) error {
+		s.head = found
+		return found.reached(at, proven)
+	}
+	return h.on(ctx, func(shard *Shard) (err error) {
+		s.shard, o.first = shard, first(shard)
+		if s.read, err = shard.engine.begin(ctx, o); err == nil {
+			h.saw(at, s.head.Position)
+		}
+		return err
+	})
 }
 
 // Close ends the read. It may be called more than once.
 func (s *Snapshot) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.conn != nil {
-		s.shard.engine.release(s.conn)
-		s.conn = nil
+	s.closed = true
+	if s.read != nil {
+		s.read.close()
+		s.read = nil
 	}
 }
 
 // Table returns the shard's table of that name; a missing one is a programmer's mistake.
-func (s *Snapshot) Table(name string) *Table { return s.shard.table(name) }
+func (s *Snapshot) Table(name string) *Table {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return tableOf(s.shard.engine.tables(), name)
+}
 
 // Get returns the records with these ids that there are, in no order, with one statement.
 func (s *Snapshot) Get(ctx context.Context, table string, ids []string) ([]*Row, error) {
 	t := s.Table(table)
-	b := &builder{}
-	b.arg(s.account)
-	b.list(ids)
 	var out []*Row
-	err := s.each(ctx, t.sql.get, b.args, func(rows *sql.Rows) error {
-		r, err := s.scan(rows, t)
+	err := s.each(ctx, func(b *builder) {
+		b.WriteString(rowOf + " FROM " + t.Name + " t WHERE t.account_id = " + b.account)
+		b.and(b.in("t.id", ids))
+	}, func(row scanner) error {
+		r, err := s.scan(row, t)
 		out = append(out, r)
 		return err
 	})
@@ -107,10 +117,9 @@ func (s *Snapshot) List(ctx context.Context, p Page) (map[string][]*Row, error) 
 	if p.grouped() && len(p.Parents) == 0 {
 		return out, nil
 	}
-	b := p.list(s.account)
-	err := s.each(ctx, b.String(), b.args, func(rows *sql.Rows) error {
+	err := s.each(ctx, p.list, func(row scanner) error {
 		var parent string
-		r, err := s.scan(rows, p.Table, &parent)
+		r, err := s.scan(row, p.Table, &parent)
 		out[parent] = append(out[parent], r)
 		return err
 	})
@@ -131,11 +140,10 @@ func (s *Snapshot) Count(ctx context.Context, p Page) (map[string]int64, error) 
 	if p.grouped() && len(p.Parents) == 0 {
 		return out, nil
 	}
-	b := p.count(s.account)
-	err := s.each(ctx, b.String(), b.args, func(rows *sql.Rows) error {
+	err := s.each(ctx, p.count, func(row scanner) error {
 		var parent string
 		var n int64
-		err := rows.Scan(&parent, &n)
+		err := row.Scan(&parent, &n)
 		out[parent] = n
 		return err
 	})
@@ -145,8 +153,11 @@ func (s *Snapshot) Count(ctx context.Context, p Page) (map[string]int64, error) 
 // Linked reports whether the pair is in its link table.
 func (s *Snapshot) Linked(ctx context.Context, l Link, parent, child string) (bool, error) {
 	found := false
-	err := s.each(ctx, "SELECT 1 FROM "+l.Table+" WHERE account_id = ?1 AND "+l.Parent+" = ?2 AND "+l.Child+" = ?3",
-		[]any{s.account, parent, child}, func(*sql.Rows) error { found = true; return nil })
+	err := s.each(ctx, func(b *builder) {
+		b.WriteString("SELECT 1 FROM " + l.Table + " WHERE account_id = " + b.account)
+		b.and(l.Parent + " = " + b.arg(parent))
+		b.and(l.Child + " = " + b.arg(child))
+	}, func(scanner) error { found = true; return nil })
 	return found, err
 }
 
@@ -160,18 +171,17 @@ type Sum struct{ Count, Total int64 }
 // A total beyond ±(2^53 - 1) is that: no sum fails because of what is in it.
 func (s *Snapshot) Sums(ctx context.Context, table, group, total string, where []Condition) (map[string]Sum, error) {
 	p := Page{Table: s.Table(table), Where: where, Order: Order{Column: group}}
-	b := &builder{}
-	acct := b.arg(s.account)
-	b.WriteString("SELECT t." + group + ", count(*), coalesce(sum(CAST(t." + total + " AS double precision)), 0) FROM " + table + " t" + p.indexedBy() +
-		" WHERE t.account_id = " + acct)
-	p.restrict(b, "t")
-	b.WriteString(" GROUP BY t." + group)
 	out := map[string]Sum{}
-	err := s.each(ctx, b.String(), b.args, func(rows *sql.Rows) error {
+	err := s.each(ctx, func(b *builder) {
+		b.WriteString("SELECT t." + group + ", count(*), coalesce(sum(CAST(t." + total + " AS double precision)), 0) FROM " + table + " t" +
+			p.indexedBy(b) + " WHERE t.account_id = " + b.account)
+		p.restrict(b, "t")
+		b.WriteString(" GROUP BY t." + group)
+	}, func(row scanner) error {
 		var key string
 		var sum Sum
 		var of float64 // exact for whole numbers up to 2^53
-		err := rows.Scan(&key, &sum.Count, &of)
+		err := row.Scan(&key, &sum.Count, &of)
 		sum.Total = int64(max(-maxTotal, min(of, maxTotal)))
 		out[key] = sum
 		return err
@@ -179,30 +189,37 @@ func (s *Snapshot) Sums(ctx context.Context, table, group, total string, where [
 	return out, err
 }
 
-// each runs one statement and calls f for every row. It holds the connection
-// for the whole of it; f must not use the snapshot.
-func (s *Snapshot) each(ctx context.Context, text string, args []any, f func(*sql.Rows) error) error {
+// each runs one statement and calls f for every row. It holds the read for the
+// whole of it; f must not use the snapshot.
+func (s *Snapshot) each(ctx context.Context, write func(*builder), f func(scanner) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.conn == nil {
-		return errors.New("read through a closed snapshot")
+	var st Statement
+	render := func(shard *Shard) Statement {
+		b := newBuilder(shard.engine.sql(), s.handle.account)
+		write(b)
+		st = b.statement()
+		return st
 	}
-	rows, err := s.conn.query(ctx, text, args...)
-	if err == nil {
-		err = each(rows, func() error { return f(rows) })
+	var err error
+	if s.read == nil {
+		err = s.open(ctx, render, f)
+	} else {
+		err = s.read.query(ctx, render(s.shard), f)
 	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", text, err)
+	var known *Error
+	if err != nil && !errors.As(err, &known) {
+		return fmt.Errorf("%s: %w", st.SQL, err)
 	}
-	return nil
+	return err
 }
 
 // scan reads a record's columns, and more behind them.
-func (s *Snapshot) scan(rows *sql.Rows, t *Table, more ...any) (*Row, error) {
+func (s *Snapshot) scan(row scanner, t *Table, more ...any) (*Row, error) {
 	r := &Row{Table: t}
 	var account string
 	into := append([]any{&account, &r.ID, &r.Version, &r.CreatedAt, &r.UpdatedAt, &r.Body}, more...)
-	if err := rows.Scan(into...); err != nil {
+	if err := row.Scan(into...); err != nil {
 		return nil, err
 	}
 	return r, s.own(account)
@@ -210,8 +227,8 @@ func (s *Snapshot) scan(rows *sql.Rows, t *Table, more ...any) (*Row, error) {
 
 // own compares the account of a row with that of the snapshot (invariant 2).
 func (s *Snapshot) own(account string) error {
-	if account != s.account {
-		return fmt.Errorf("%w: a row of another account in a read of %s", ErrIncident, s.account)
+	if account != s.handle.account {
+		return fmt.Errorf("%w: a row of another account in a read of %s", ErrIncident, s.handle.account)
 	}
 	return nil
 }

@@ -10,7 +10,11 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/sqlitedialect"
 	_ "modernc.org/sqlite" // registers the driver
+
+	"gatehouse/migrations"
 )
 
 // sqliteEngine is the engine of one shard file: one writer, many readers, WAL.
@@ -19,6 +23,8 @@ type sqliteEngine struct {
 	writer *sql.DB
 	reads  *sql.DB
 	trace  func(Statement)
+	schema map[string]*Table
+	writes *committer
 
 	// free has the readers' connections that nobody uses, spare a place for
 	// each that may still be opened.
@@ -45,10 +51,34 @@ var readerPragmas = []string{
 	"query_only(1)", "busy_timeout(5000)", "temp_store(MEMORY)", "cache_size(-1000)", "mmap_size(0)",
 }
 
-// openSQLite opens the file at path, which it makes if create is set.
-func openSQLite(ctx context.Context, path string, create bool, trace func(Statement)) (*sqliteEngine, error) {
+// openSQLite opens the file at path. It makes and migrates it if opts.Create is set.
+func openSQLite(ctx context.Context, path string, opts Options) (*sqliteEngine, error) {
+	e, err := openFile(ctx, path, opts)
+	if err != nil {
+		return nil, err
+	}
+	db := bun.NewDB(e.writer, sqlitedialect.New())
+	if opts.Create {
+		err = migrateSchema(ctx, db, migrations.SQLite{})
+	} else {
+		err = checkSchema(ctx, db, migrations.SQLite{})
+	}
+	if err == nil {
+		e.schema, err = readTables(ctx, e.writer)
+	}
+	if err == nil { // it takes the only connection that writes
+		e.writes, err = startCommitter(e.writer, e.schema, opts)
+	}
+	if err != nil {
+		e.closeFile()
+		return nil, err
+	}
+	return e, nil
+}
+
+func openFile(ctx context.Context, path string, opts Options) (*sqliteEngine, error) {
 	if _, err := os.Stat(path); err != nil {
-		if !create {
+		if !opts.Create {
 			return nil, err
 		}
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -65,7 +95,7 @@ func openSQLite(ctx context.Context, path string, create bool, trace func(Statem
 	}
 	readers := max(4, runtime.GOMAXPROCS(0))
 	e := &sqliteEngine{
-		path: path, trace: trace,
+		path: path, trace: opts.Trace,
 		free: make(chan *conn, readers), spare: make(chan struct{}, readers), closed: make(chan struct{}),
 	}
 	for range readers {
@@ -136,9 +166,74 @@ func pin(ctx context.Context, db *sql.DB, trace func(Statement)) (*conn, error) 
 	return &conn{sql: c, stmts: map[string]*sql.Stmt{}, trace: trace}, nil
 }
 
-// close turns away who waits for a reader, waits for those that are in use,
-// then closes the file.
+func (e *sqliteEngine) sql() dialect { return sqliteSQL }
+
+func (e *sqliteEngine) tables() map[string]*Table { return e.schema }
+
+func (e *sqliteEngine) commit(ctx context.Context, account string, w *Write) (Committed, error) {
+	return e.writes.commit(ctx, account, w)
+}
+
+func (e *sqliteEngine) add(ctx context.Context, account string) error {
+	return e.writes.do(ctx, func(ctx context.Context, c *conn) error {
+		_, err := c.exec(ctx, "INSERT INTO head (account_id, seq, epoch, state, trimmed) VALUES (?1, 0, 1, 'active', 0) ON CONFLICT DO NOTHING", account)
+		return err
+	})
+}
+
+// sqliteRead is a read on a reader's connection.
+type sqliteRead struct {
+	*conn
+	engine *sqliteEngine
+}
+
+func (e *sqliteEngine) begin(ctx context.Context, o *beginning) (read, error) {
+	c, err := e.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.open(ctx, o); err != nil {
+		e.release(c)
+		return nil, err
+	}
+	return sqliteRead{c, e}, nil
+}
+
+func (c *conn) open(ctx context.Context, o *beginning) error {
+	if err := c.begin(ctx, "BEGIN"); err != nil {
+		return err
+	}
+	h, err := readHead(ctx, c, o)
+	if err != nil {
+		return err
+	}
+	if err := o.admit(h); err != nil || o.first.SQL == "" {
+		return err
+	}
+	return c.query(ctx, o.first, o.row)
+}
+
+// readHead returns the head of an account that is here.
+func readHead(ctx context.Context, c *conn, o *beginning) (head, error) {
+	var h head
+	found := false
+	err := c.query(ctx, o.head(sqliteSQL), func(row scanner) error { found = true; return h.scan(row) })
+	if err != nil {
+		return h, err
+	}
+	return h, h.here(found)
+}
+
+func (r sqliteRead) close() { r.engine.release(r.conn) }
+
+// close commits what waits, turns away who waits for a reader, waits for those
+// that are in use, then closes the file.
 func (e *sqliteEngine) close() error {
+	e.writes.stop()
+	return e.closeFile()
+}
+
+func (e *sqliteEngine) closeFile() error {
 	close(e.closed)
 	for range cap(e.free) {
 		select {

@@ -17,11 +17,9 @@ func TestNewShardHasPagesOf8KiBAndIsDurable(t *testing.T) {
 		t.Fatal(err)
 	}
 	var synchronous, foreignKeys int
-	err = s.writes.do(context.Background(), func(ctx context.Context, c *conn) error {
-		if err := c.one(ctx, "PRAGMA synchronous", nil, &synchronous); err != nil {
-			return err
-		}
-		return c.one(ctx, "PRAGMA foreign_keys", nil, &foreignKeys)
+	err = s.committer().do(context.Background(), func(ctx context.Context, c *conn) error {
+		return c.query(ctx, Statement{SQL: "SELECT synchronous, foreign_keys FROM pragma_synchronous, pragma_foreign_keys"},
+			func(row scanner) error { return row.Scan(&synchronous, &foreignKeys) })
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -88,6 +88,15 @@ func readTables(ctx context.Context, db *sql.DB) (map[string]*Table, error) {
 	return tables, nil
 }
 
+// tableOf returns the table of that name; a missing one is a programmer's mistake.
+func tableOf(tables map[string]*Table, name string) *Table {
+	t, ok := tables[name]
+	if !ok {
+		panic("shards: no table " + name)
+	}
+	return t
+}
+
 func (t *Table) isRecord() bool {
 	for _, name := range recordColumns {
 		if _, ok := t.columns[name]; !ok {
@@ -166,7 +175,7 @@ func camel(column string) string {
 }
 
 // statements are the texts that never change for a table.
-type statements struct{ get, insert, update, delete, exists string }
+type statements struct{ insert, update, delete string }
 
 func (t *Table) render() statements {
 	cols, sets, marks := slices.Clone(recordColumns), "", ""
@@ -178,14 +187,11 @@ func (t *Table) render() statements {
 		marks += fmt.Sprintf(", ?%d", i+1)
 	}
 	return statements{
-		get: "SELECT account_id, id, version, created_at, updated_at, body FROM " + t.Name +
-			" WHERE account_id = ?1 AND id IN (SELECT value FROM json_each(?2))",
 		insert: "INSERT INTO " + t.Name + " (" + strings.Join(cols, ", ") + ") VALUES (" + marks[2:] + ")",
 		// created_at never changes: ?4 is the version that is expected.
 		update: "UPDATE " + t.Name + " SET version = ?3, updated_at = ?5, body = ?6" + sets +
 			" WHERE account_id = ?1 AND id = ?2 AND version = ?4",
 		delete: "DELETE FROM " + t.Name + " WHERE account_id = ?1 AND id = ?2 AND version = ?3",
-		exists: "SELECT 1 FROM " + t.Name + " WHERE account_id = ?1 AND id = ?2",
 	}
 }
 

@@ -172,7 +172,7 @@ func scalar(v any) (any, error) {
 	return nil, fmt.Errorf("can't be compared")
 }
 
-// render appends the condition on alias to b.
+// condition appends c on alias to b.
 func (t *Table) condition(b *builder, alias string, c Condition) {
 	column := alias + "." + c.Column
 	folded := t.isFold(c.Column + "_fold")
@@ -191,9 +191,9 @@ func (t *Table) condition(b *builder, alias string, c Condition) {
 				s, _ := v.(string)
 				f[i] = Fold(s)
 			}
-			b.and(column + "_fold IN (SELECT value FROM json_each(" + b.list(f) + "))")
+			b.and(b.in(column+"_fold", f))
 		}
-		b.and(column + " IN (SELECT value FROM json_each(" + b.list(list) + "))")
+		b.and(b.in(column, list))
 	case IsNull:
 		if folded {
 			column += "_fold"

@@ -108,8 +108,9 @@ func resolve(ctx context.Context, root, field string, args map[string]any) (any,
 		if err != nil {
 			return nil, err
 		}
-		snapshot.Close()
-		return snapshot.Position.Seq, nil
+		defer snapshot.Close()
+		at, err := snapshot.Position(ctx)
+		return at.Seq, err
 	case "echo":
 		return fmt.Sprint(args["n"]), nil
 	case "long":

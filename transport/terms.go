@@ -30,8 +30,11 @@ func applyTerms(request *tenancy.Request, header http.Header, extensions map[str
 	}
 	if t.consistency != nil {
 		switch c := tenancy.Consistency(*t.consistency); c {
-		case tenancy.AtBookmark, tenancy.Strong:
+		case tenancy.AtBookmark:
 			request.Consistency = c
+		case tenancy.Strong:
+			request.Consistency = c
+			request.Handle.Strong()
 		default:
 			return malformed("Consistency must be bookmark or strong")
 		}

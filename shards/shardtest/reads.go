@@ -67,7 +67,7 @@ func bookmarkAhead(w *world) {
 			w.t.Fatal(err)
 		}
 		start := time.Now()
-		_, err := h.Snapshot(ctx)
+		_, _, err := open(ctx, h)
 		wantCode(w.t, err, shards.BookmarkAhead)
 		_, err = h.Commit(ctx, &shards.Write{Ops: []shards.Op{create("groups", "g2", nil)}})
 		wantCode(w.t, err, shards.BookmarkAhead)
@@ -114,9 +114,10 @@ func readsItsOwnWrites(w *world) {
 						w.t.Error(err)
 						return
 					}
-					rows, err := s.Get(ctx, "groups", []string{id})
-					if err != nil || len(rows) != 1 || s.Position.Before(out.Position) {
-						w.t.Errorf("%s was not read back at %+v: %v", id, s.Position, err)
+					rows, err := s.Get(ctx, "groups", []string{id}) // opens it
+					at, err2 := s.Position(ctx)
+					if err != nil || err2 != nil || len(rows) != 1 || at.Before(out.Position) {
+						w.t.Errorf("%s was not read back at %+v: %v, %v", id, at, err, err2)
 					}
 					s.Close()
 				}
@@ -139,8 +140,9 @@ func snapshotStays(w *world) {
 		w.t.Errorf("got %s, %v", ids(rows), err)
 	}
 	changes, err := s.Changes(ctx, 0, 99, nil, 99)
-	if err != nil || tell(changes) != "1 g1" || s.Position.Seq != 1 {
-		w.t.Errorf("got %q at %+v, %v", tell(changes), s.Position, err)
+	at, err2 := s.Position(ctx)
+	if err != nil || err2 != nil || tell(changes) != "1 g1" || at.Seq != 1 {
+		w.t.Errorf("got %q at %+v, %v, %v", tell(changes), at, err, err2)
 	}
 	s.Close()
 	s.Close()
@@ -168,7 +170,7 @@ func snapshotsDoNotCross(w *world) {
 					return
 				default:
 				}
-				s, err := h.Snapshot(ctx)
+				s, _, err := open(ctx, h)
 				if err != nil {
 					w.t.Error(err)
 					return
@@ -204,7 +206,7 @@ func requestsDoNotWaitForThemselves(w *world) {
 			if err := h.Require(mark); err != nil {
 				w.t.Error(err)
 			}
-			s, err := h.Snapshot(ctx)
+			s, _, err := open(ctx, h)
 			if err != nil {
 				w.t.Error(err)
 				return
@@ -274,7 +276,7 @@ func cancelledRead(w *world) {
 		wg.Go(func() {
 			for i := range 300 { // given up at every step on the way to a snapshot
 				ctx, cancel := context.WithTimeout(context.Background(), time.Duration((i*8+n)%200)*time.Microsecond)
-				if s, err := h.Snapshot(ctx); err == nil {
+				if s, _, err := open(ctx, h); err == nil {
 					s.Close()
 				} else if !errors.Is(err, context.DeadlineExceeded) {
 					w.t.Errorf("got %v", err)
@@ -284,7 +286,7 @@ func cancelledRead(w *world) {
 		})
 	}
 	wg.Wait()
-	if s, err := h.Snapshot(context.Background()); err != nil {
+	if s, _, err := open(context.Background(), h); err != nil {
 		w.t.Error(err)
 	} else {
 		s.Close()
@@ -300,7 +302,7 @@ func closedShard(w *world) {
 		wg.Go(func() {
 			h := w.handle("a")
 			for n := range 1000 {
-				if s, err := h.Snapshot(ctx); err == nil {
+				if s, _, err := open(ctx, h); err == nil {
 					s.Close()
 				} else if wantCode(w.t, err, shards.Unavailable); true {
 					return
@@ -317,7 +319,7 @@ func closedShard(w *world) {
 		w.t.Error(err)
 	}
 	wg.Wait()
-	_, err := other.Snapshot(ctx)
+	_, _, err := open(ctx, other)
 	wantCode(w.t, err, shards.Unavailable)
 	if err := w.shard.Close(); err != nil {
 		w.t.Errorf("closing twice: %v", err)

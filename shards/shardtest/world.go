@@ -92,10 +92,23 @@ func (w *world) handle(account string) *shards.Handle {
 	return shards.NewHandle(account, w.keys, func(context.Context, bool) (*shards.Shard, error) { return w.shard, nil })
 }
 
+// open returns a snapshot that is open, and where it is.
+func open(ctx context.Context, h *shards.Handle) (*shards.Snapshot, shards.Position, error) {
+	s, err := h.Snapshot(ctx)
+	if err != nil {
+		return nil, shards.Position{}, err
+	}
+	at, err := s.Position(ctx)
+	if err != nil {
+		s.Close()
+	}
+	return s, at, err
+}
+
 // snapshot opens a read that ends with the test, where it is not closed before.
 func (w *world) snapshot(h *shards.Handle) *shards.Snapshot {
 	w.t.Helper()
-	s, err := h.Snapshot(context.Background())
+	s, _, err := open(context.Background(), h)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -132,12 +145,12 @@ func (w *world) refused(h *shards.Handle, want shards.Refusal, ops ...shards.Op)
 // head returns the account's position, as somebody sees it who knows nothing of it.
 func (w *world) head(h *shards.Handle) shards.Position {
 	w.t.Helper()
-	s, err := h.Snapshot(context.Background())
+	s, at, err := open(context.Background(), h)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	defer s.Close()
-	return s.Position
+	s.Close()
+	return at
 }
 
 // row returns a record, nil where there is none.

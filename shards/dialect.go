@@ -1,0 +1,112 @@
+package shards
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+)
+
+// dialect is where the SQL of the engines differs. All else is one text.
+type dialect int
+
+const (
+	sqliteSQL dialect = iota
+	postgresSQL
+)
+
+// fixed returns a text that is written with SQLite's placeholders.
+func (d dialect) fixed(text string) string {
+	if d == postgresSQL {
+		return strings.ReplaceAll(text, "?", "$")
+	}
+	return text
+}
+
+// builder collects the text and the bound arguments of one statement. Values
+// never enter the text, so one shape of a query has one text.
+type builder struct {
+	strings.Builder
+	dialect dialect
+	args    []any
+	// account is the placeholder of the account.
+	account string
+}
+
+func newBuilder(d dialect, account string) *builder {
+	b := &builder{dialect: d}
+	b.account = b.arg(account)
+	return b
+}
+
+func (b *builder) statement() Statement { return Statement{b.String(), b.args} }
+
+// arg binds v and returns its placeholder.
+func (b *builder) arg(v any) string {
+	b.args = append(b.args, v)
+	mark := "?"
+	if b.dialect == postgresSQL {
+		mark = "$"
+	}
+	return mark + strconv.Itoa(len(b.args))
+}
+
+func (b *builder) and(condition string) { b.WriteString(" AND " + condition) }
+
+// list binds values, a []string or a []any of one type, as one parameter: one
+// text for any number of them.
+func (b *builder) list(values any) string {
+	if b.dialect == postgresSQL {
+		return b.arg(array(values))
+	}
+	text, err := json.Marshal(values)
+	if err != nil {
+		panic("shards: a list that is not JSON: " + err.Error())
+	}
+	return b.arg(string(text))
+}
+
+// in returns the condition that a column has one of the values.
+func (b *builder) in(column string, values any) string {
+	if b.dialect == postgresSQL {
+		return column + " = ANY(" + b.list(values) + ")"
+	}
+	return column + " IN (SELECT value FROM json_each(" + b.list(values) + "))"
+}
+
+// parents returns a table p of the ids, with each one's value and key, its
+// place among them.
+func (b *builder) parents(ids []string) string {
+	if b.dialect == postgresSQL {
+		return "unnest(" + b.list(ids) + "::text[]) WITH ORDINALITY p(value, key)"
+	}
+	return "json_each(" + b.list(ids) + ") p"
+}
+
+// indexedBy makes SQLite take an index; PostgreSQL's planner finds it.
+func (b *builder) indexedBy(name string) string {
+	if b.dialect == postgresSQL {
+		return ""
+	}
+	return " INDEXED BY " + name
+}
+
+// array returns a list as PostgreSQL's driver takes it.
+func array(values any) any {
+	list, ok := values.([]any)
+	if !ok {
+		return values
+	}
+	texts, numbers := make([]string, 0, len(list)), make([]int64, 0, len(list))
+	for _, v := range list {
+		switch v := v.(type) {
+		case string:
+			texts = append(texts, v)
+		case int64:
+			numbers = append(numbers, v)
+		}
+	}
+	if len(numbers) > 0 {
+		return numbers
+	}
+	return texts
+}
