@@ -45,7 +45,7 @@ func (c *devCommand) run(ctx context.Context, stdout, stderr io.Writer) error {
 		_ = listener.Close()
 		return err
 	}
-	return serve(ctx, o, listener, handler, log, func() {
+	return serve(ctx, o, front{listener: listener, handler: handler}, &health{}, log, func() {
 		if !isLoopback(listener.Addr()) {
 			fmt.Fprintf(stderr, "gatehouse: warning: %s can be reached from other machines, and the demo tokens with it\n", listener.Addr())
 		}

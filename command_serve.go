@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 
 	"gatehouse/shards"
@@ -29,6 +30,18 @@ func (c *serveCommand) run(ctx context.Context, _, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	var certificate *certificate
+	if config.TLS.Certificate != "" {
+		if certificate, err = loadCertificate(config.TLS.Certificate, config.TLS.Key, log); err != nil {
+			return err
+		}
+	}
+	h := &health{}
+	private, err := startPrivate(config.Private, h, http.NotFoundHandler(), log)
+	if err != nil {
+		return err
+	}
+	defer private.close()
 	at, err := claimSoon(config.Data)
 	if err != nil {
 		return err
@@ -58,7 +71,13 @@ func (c *serveCommand) run(ctx context.Context, _, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return serve(ctx, o, listener, handler, log, func() {
+	check := auth.Ready
+	h.check.Store(&check)
+	f := front{
+		listener: listener, handler: handler, certificate: certificate,
+		h2c: config.HTTP.H2C, idle: config.HTTP.IdleTimeout, drain: config.HTTP.Drain,
+	}
+	return serve(ctx, o, f, h, log, func() {
 		if !tokens {
 			log.Warn("no tokens are configured: only API keys are accepted")
 		}

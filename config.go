@@ -20,6 +20,7 @@ import (
 // error, and over it the environment. examples/gatehouse.yml explains the keys.
 type config struct {
 	Listen  string   `yaml:"listen"`
+	Private string   `yaml:"private"` // none where empty
 	Data    string   `yaml:"data"`
 	Regions []string `yaml:"regions"`
 	Secrets struct {
@@ -33,11 +34,24 @@ type config struct {
 		MaxBody int64         `yaml:"maxBody"` // bytes
 		Timeout time.Duration `yaml:"timeout"`
 	} `yaml:"limits"`
-	Introspection bool `yaml:"introspection"`
+	HTTP          httpConfig `yaml:"http"`
+	TLS           tlsConfig  `yaml:"tls"`
+	Introspection bool       `yaml:"introspection"`
 	Log           struct {
 		Level  string `yaml:"level"`
 		Format string `yaml:"format"`
 	} `yaml:"log"`
+}
+
+type httpConfig struct {
+	H2C         bool          `yaml:"h2c"`
+	IdleTimeout time.Duration `yaml:"idleTimeout"`
+	Drain       time.Duration `yaml:"drain"`
+}
+
+type tlsConfig struct {
+	Certificate string `yaml:"certificate"` // files; both or none
+	Key         string `yaml:"key"`
 }
 
 type tokensConfig struct {
@@ -60,6 +74,7 @@ type tokensConfig struct {
 func defaultConfig() config {
 	c := config{Listen: "127.0.0.1:8080"}
 	c.Limits.MaxBody, c.Limits.Timeout = transport.DefaultMaxBody, transport.DefaultTimeout
+	c.HTTP.IdleTimeout, c.HTTP.Drain = defaultIdle, defaultDrain
 	c.Log.Level, c.Log.Format = "info", "json"
 	return c
 }

@@ -14,15 +14,21 @@ const (
 	maxMaxBody = 64 << 20
 	// maxTimeout lets an answer be written before the connection's own timeout.
 	maxTimeout = 25 * time.Second
+	maxIdle    = time.Hour
+	maxDrain   = time.Minute
 )
 
 // check returns what is wrong with the values as such, a line each. What only the directory, the shards or the port can
 // tell comes later.
 func (c *config) check() (wrong problems) {
 	add := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
-	if _, port, err := net.SplitHostPort(c.Listen); err != nil || !isPort(port) {
-		add("listen: %q is no address; write host:port, for example 127.0.0.1:8080", c.Listen)
+	if c.Listen != inherited && !isAddress(c.Listen) {
+		add("listen: %q is no address; write host:port, for example 127.0.0.1:8080, or "+inherited, c.Listen)
 	}
+	if c.Private != "" && !isAddress(c.Private) {
+		add("private: %q is no address; write host:port, for example 127.0.0.1:8081", c.Private)
+	}
+	wrong = append(wrong, c.checkHTTP()...)
 	if c.Data == "" {
 		add("data is missing: the folder with the account directory")
 	}
@@ -48,6 +54,27 @@ func (c *config) check() (wrong problems) {
 		add("log.format must be text or json, not %q", c.Log.Format)
 	}
 	return wrong
+}
+
+func (c *config) checkHTTP() (wrong problems) {
+	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
+		wrong = append(wrong, "tls needs both: certificate and key")
+	}
+	if c.HTTP.H2C && c.TLS.Certificate != "" {
+		wrong = append(wrong, "http.h2c is HTTP/2 without TLS; with tls there is HTTP/2 anyway")
+	}
+	if c.HTTP.IdleTimeout < time.Second || c.HTTP.IdleTimeout > maxIdle {
+		wrong = append(wrong, fmt.Sprintf("http.idleTimeout must be 1s to %v", maxIdle))
+	}
+	if c.HTTP.Drain < 0 || c.HTTP.Drain > maxDrain {
+		wrong = append(wrong, fmt.Sprintf("http.drain must be 0s to %v", maxDrain))
+	}
+	return wrong
+}
+
+func isAddress(s string) bool {
+	_, port, err := net.SplitHostPort(s)
+	return err == nil && isPort(port)
 }
 
 func isPort(s string) bool {

@@ -14,7 +14,13 @@ import (
 func (c *config) override(lookup lookupEnv) (wrong problems) {
 	variables := map[string]any{
 		"GATEHOUSE_LISTEN":                &c.Listen,
+		"GATEHOUSE_PRIVATE":               &c.Private,
 		"GATEHOUSE_DATA":                  &c.Data,
+		"GATEHOUSE_HTTP_H2C":              &c.HTTP.H2C,
+		"GATEHOUSE_HTTP_IDLE_TIMEOUT":     &c.HTTP.IdleTimeout,
+		"GATEHOUSE_HTTP_DRAIN":            &c.HTTP.Drain,
+		"GATEHOUSE_TLS_CERTIFICATE":       &c.TLS.Certificate,
+		"GATEHOUSE_TLS_KEY":               &c.TLS.Key,
 		"GATEHOUSE_TOKENS_ISSUER":         &c.Tokens.Issuer,
 		"GATEHOUSE_TOKENS_AUDIENCE":       &c.Tokens.Audience,
 		"GATEHOUSE_TOKENS_JWKS":           &c.Tokens.JWKS,

@@ -80,6 +80,13 @@ func TestEveryMistakeInAConfigurationIsOneLine(t *testing.T) {
 		"wildcard origin":    {good + "cors: {origins: ['https://*']}\n", "is not an origin"},
 		"endless timeout":    {good + "limits: {timeout: 1h}\n", "limits.timeout"},
 		"no body":            {good + "limits: {maxBody: 0}\n", "limits.maxBody"},
+		"half of TLS":        {good + "tls: {key: k.pem}\n", "tls needs both"},
+		"no certificate":     {good + "tls: {key: DATA/none, certificate: DATA/none}\n", "tls: "},
+		"h2c beside TLS":     {good + "tls: {key: k, certificate: c}\nhttp: {h2c: true}\n", "http.h2c"},
+		"endless drain":      {good + "http: {drain: 1h}\n", "http.drain"},
+		"no idle timeout":    {good + "http: {idleTimeout: 0s}\n", "http.idleTimeout"},
+		"odd private":        {good + "private: 8081\n", `private: "8081" is no address`},
+		"nothing inherited":  {strings.Replace(good, "127.0.0.1:0", "inherited", 1), "no socket was handed over"},
 		"odd level":          {good + "log: {level: loud}\n", "log.level"},
 		"odd format":         {good + "log: {format: xml}\n", "log.format"},
 		"no folder":          {strings.Replace(good, "DATA", "DATA/nowhere", 1), "there is no data folder"},
@@ -195,7 +202,7 @@ func TestTheExampleLoads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Secrets.Bookmarks[0] != testSecret || c.Tokens.JWKS == "" || c.CORS.Origins[0] != "https://app.example.org" {
+	if c.Secrets.Bookmarks[0] != testSecret || c.Tokens.JWKS == "" || c.CORS.Origins[0] != "https://app.example.org" || c.Private == "" {
 		t.Errorf("%+v", c)
 	}
 	text, err := os.ReadFile(path)

@@ -1,24 +1,26 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
-	"net/http"
+	"os"
+	"strconv"
 	"syscall"
-	"time"
 )
 
-// From the signal to the end of the process: requests have finishWithin to
-// end, closing the shards has closeWithin after that.
-const (
-	finishWithin = 7 * time.Second
-	closeWithin  = 2 * time.Second
-)
+// inherited, in place of an address, is the listening socket that whoever
+// started the process hands over, as systemd does (LISTEN_FDS). It outlives the
+// process, and with it the connections that nobody has accepted yet.
+const inherited = "inherited"
+
+// firstHandedOver is the descriptor of the first socket that is handed over.
+const firstHandedOver = 3
 
 func listen(address string) (net.Listener, error) {
+	if address == inherited {
+		return inherit(os.LookupEnv)
+	}
 	listener, err := net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("can't listen on %s: the port is in use", address)
@@ -29,65 +31,25 @@ func listen(address string) (net.Listener, error) {
 	return listener, nil
 }
 
-// serve serves handler on listener, and commands on the office's socket, until
-// ctx ends; then it finishes what runs and returns nil. It calls ready once
-// nothing can fail any more, and closes the listener.
-func serve(ctx context.Context, o *office, listener net.Listener, handler http.Handler, log *slog.Logger, ready func()) error {
-	commands, err := o.listenSocket()
+// inherit returns the one socket that is handed over to this process.
+func inherit(lookup lookupEnv) (net.Listener, error) {
+	count, _ := lookup("LISTEN_FDS")
+	process, given := lookup("LISTEN_PID")
+	if count == "" || given && process != strconv.Itoa(os.Getpid()) {
+		return nil, errors.New("listen: no socket was handed over (LISTEN_FDS); a socket unit of systemd does that")
+	}
+	if count != "1" {
+		return nil, fmt.Errorf("listen: one socket must be handed over, not %s", count)
+	}
+	syscall.CloseOnExec(firstHandedOver)
+	file := os.NewFile(firstHandedOver, inherited)
+	defer file.Close() // the listener has a copy
+	listener, err := net.FileListener(file)
 	if err != nil {
-		return errors.Join(err, listener.Close())
+		return nil, fmt.Errorf("listen: what was handed over is no listening socket: %w", err)
 	}
-	ready()
-	requests, abort := context.WithCancel(context.WithoutCancel(ctx))
-	defer abort()
-	server := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       30 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    32 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-		BaseContext:       func(net.Listener) context.Context { return requests },
+	if _, ok := listener.(*net.TCPListener); !ok {
+		return nil, errors.Join(errors.New("listen: the socket that was handed over must be one of TCP"), listener.Close())
 	}
-	socket := o.socketServer()
-	socket.ErrorLog, socket.BaseContext = server.ErrorLog, server.BaseContext
-
-	ended := make(chan error, 2)
-	go func() { ended <- server.Serve(listener) }()
-	go func() { ended <- socket.Serve(commands) }()
-	running := 2
-	select {
-	case <-ctx.Done():
-		log.Info("stopping")
-	case err = <-ended: // a listener failed; Serve does not end otherwise
-		running--
-	}
-	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishWithin)
-	defer cancel()
-	for _, s := range []*http.Server{server, socket} {
-		if s.Shutdown(finish) != nil {
-			abort() // what has not ended by now won't
-			_ = s.Close()
-		}
-	}
-	for range running {
-		<-ended
-	}
-	return err
-}
-
-// closeOffice closes the office, but does not wait for a shard that hangs: the
-// process ends, and what was acknowledged is on disk already.
-func closeOffice(o *office, log *slog.Logger) {
-	closed := make(chan error, 1)
-	go func() { closed <- o.close() }()
-	select {
-	case err := <-closed:
-		if err != nil {
-			log.Error("closing", "error", err)
-		}
-	case <-time.After(closeWithin):
-		log.Error("closing took too long")
-	}
+	return listener, nil
 }

@@ -84,9 +84,15 @@ var printedURL = regexp.MustCompile(`Endpoint +(http://\S+)/graphql|"address":"(
 // start starts the built program and waits until it says where it listens.
 func start(t testing.TB, env []string, args ...string) *server {
 	t.Helper()
-	s := &server{cmd: exec.Command(program, args...), stderr: &lockedBuffer{}, exited: make(chan struct{})}
+	cmd := exec.Command(program, args...)
+	cmd.Env = append(os.Environ(), env...)
+	return startCommand(t, cmd)
+}
+
+func startCommand(t testing.TB, cmd *exec.Cmd) *server {
+	t.Helper()
+	s := &server{cmd: cmd, stderr: &lockedBuffer{}, exited: make(chan struct{})}
 	stdout := &lockedBuffer{}
-	s.cmd.Env = append(os.Environ(), env...)
 	s.cmd.Stdout, s.cmd.Stderr = stdout, s.stderr
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -107,11 +113,11 @@ func start(t testing.TB, env []string, args ...string) *server {
 		}
 		select {
 		case <-s.exited:
-			t.Fatalf("%v: %v: %s", args, s.cmd.ProcessState, s.stderr.String())
+			t.Fatalf("%v: %v: %s", cmd.Args, s.cmd.ProcessState, s.stderr.String())
 		default:
 		}
 	}
-	t.Fatalf("%v: not ready: %s", args, s.stderr.String())
+	t.Fatalf("%v: not ready: %s", cmd.Args, s.stderr.String())
 	return nil
 }
 

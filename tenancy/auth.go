@@ -139,6 +139,19 @@ func (a *Authenticator) account(ctx context.Context, id string) (Account, error)
 	return account, nil
 }
 
+// Ready returns nil where credentials can be checked: the directory answers, and
+// the issuer's keys have been there at least once. The error may be shown to
+// operators.
+func (a *Authenticator) Ready(ctx context.Context) error {
+	if _, err := a.directory.Shards(ctx); err != nil {
+		return errors.New("the account directory does not answer")
+	}
+	if a.tokens != nil && !a.tokens.loaded(ctx) {
+		return errKeysUnavailable
+	}
+	return nil
+}
+
 // CheckHost returns MISDIRECTED where host (of the request, with or without
 // port) is registered for another account than the caller's, nil where it is
 // the caller's or nobody's, and UNAVAILABLE where the directory can't say.

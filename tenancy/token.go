@@ -205,6 +205,15 @@ func (t *Tokens) verifyAnew(ctx context.Context, token string) (*identity, error
 	return id, nil
 }
 
+// loaded reports whether there is something to verify tokens with.
+func (t *Tokens) loaded(ctx context.Context) bool {
+	if t.keys == nil || len(t.secrets) > 0 {
+		return true
+	}
+	all, err := t.keys.stored.KeyReadAll(ctx)
+	return err == nil && len(all) > 0
+}
+
 // key picks what the token must be verified with. The parser has refused every
 // algorithm that is not configured, so "the others" are asymmetric.
 func (t *Tokens) key(ctx context.Context, token *jwt.Token) (any, error) {

@@ -39,7 +39,9 @@ func TestStoppingFinishesWhatRuns(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	log := slog.New(slog.DiscardHandler)
 	served, answered := make(chan error, 1), make(chan string, 1)
-	go func() { served <- serve(ctx, o, listener, handler, log, func() {}) }()
+	go func() {
+		served <- serve(ctx, o, front{listener: listener, handler: handler}, &health{}, log, func() {})
+	}()
 	go func() {
 		response, err := http.Get(url)
 		if err != nil {

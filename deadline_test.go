@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"io"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// endless stands in the place of the groups of a shard: whoever reads them
+// waits until the statement is interrupted.
+const endless = `DROP TABLE groups;
+	CREATE VIEW groups AS WITH RECURSIVE forever(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM forever)
+		SELECT CAST(n AS TEXT) account_id, CAST(n AS TEXT) id, n version, '' created_at, '' updated_at, '' body FROM forever`
+
+// TestStatementsEndWithTheirRequest: the log has a request's line once its last
+// statement has ended, so that is where the end is seen.
+func TestStatementsEndWithTheirRequest(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(t.TempDir(), "data")
+	s := start(t, nil, "dev", "--data", data, "--listen", "127.0.0.1:0")
+	token := strings.TrimSpace(ok(t, "token", "initech", "--data", data))
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(data, "shards", "shard-3.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), endless); err != nil {
+		t.Fatal(err)
+	}
+	send := func(ctx context.Context, id string, headers ...string) (string, error) {
+		body := `{"query":"{ group(id: \"` + demoIDs().groups[0] + `\") { name } }"}`
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/graphql", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+token)
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("X-Request-Id", id)
+		for _, h := range headers {
+			name, value, _ := strings.Cut(h, ": ")
+			r.Header.Set(name, value)
+		}
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			return "", err
+		}
+		defer response.Body.Close()
+		text, err := io.ReadAll(response.Body)
+		return string(text), err
+	}
+	ended := func(id string) bool {
+		return strings.Contains(s.stderr.String(), "msg=request") && strings.Contains(s.stderr.String(), "request="+id)
+	}
+
+	// A deadline of the client's reaches the statement.
+	got, err := send(t.Context(), "deadline", "Request-Timeout: 200")
+	if err != nil || !strings.Contains(got, `"UNAVAILABLE"`) {
+		t.Fatalf("got %s, %v", got, err)
+	}
+
+	// So does its leaving.
+	var took []time.Duration
+	for _, id := range []string{"one", "two", "three", "four", "five", "six", "seven"} {
+		ctx, leave := context.WithTimeout(t.Context(), 150*time.Millisecond)
+		_, err := send(ctx, id)
+		leave()
+		left := time.Now()
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("%s: the statement ended by itself: %v", id, err)
+		}
+		for !ended(id) {
+			if time.Since(left) > 4*time.Second { // the deadline of the gateway is later
+				t.Fatalf("%s: the statement runs on: %s", id, s.stderr.String())
+			}
+			time.Sleep(time.Millisecond)
+		}
+		took = append(took, time.Since(left))
+	}
+	slices.Sort(took)
+	t.Logf("from a client's leaving to the end of its statement: median %v, most %v", took[len(took)/2], took[len(took)-1])
+	if median := took[len(took)/2]; median > 100*time.Millisecond*slack {
+		t.Errorf("the median is %v", median)
+	}
+}
+
+// slack is how much slower than promised a test machine may be, which runs
+// many tests at once, under the race detector.
+const slack = 10
