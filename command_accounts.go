@@ -29,7 +29,7 @@ type accountRow struct {
 
 func rowOfAccount(a tenancy.Account) accountRow {
 	return accountRow{
-		ID: a.ID, Name: a.Name, State: a.State, Shard: a.ShardID, Residency: a.Residency,
+		ID: a.ID, Name: a.Name, State: a.State, Shard: a.ShardID, Residency: string(a.Residency),
 		Epoch: a.Epoch, Limits: a.Limits, CreatedAt: a.CreatedAt.Time,
 	}
 }
@@ -61,7 +61,7 @@ type accountsCreate struct {
 	folderFlag
 	jsonFlag
 	Name      string `arg:"" help:"The account's name: 1 to 63 of a-z, 0-9 and -."`
-	Residency string `required:"" placeholder:"REGION" help:"The region in which the data must stay, for example UK."`
+	Residency string `required:"" placeholder:"REGION" help:"The region in which the data must stay, for example UK, or several: EU,UK."`
 	Shard     string `placeholder:"ID" help:"The shard; by default the region's shared one with the fewest accounts."`
 	ID        string `name:"id" placeholder:"ID" help:"The account's id; by default one is made."`
 }

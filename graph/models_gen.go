@@ -33,7 +33,7 @@ type Account struct {
 	ID string `json:"id"`
 	// What the account is called.
 	Name string `json:"name"`
-	// The region in which this account's data must stay, for example UK.
+	// The region in which this account's data must stay, for example UK, or several: EU,UK.
 	Residency string `json:"residency"`
 	// When the account was created.
 	CreatedAt DateTime `json:"createdAt"`

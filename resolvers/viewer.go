@@ -15,7 +15,7 @@ func (rootQuery) Viewer(ctx context.Context) (*graph.Viewer, error) {
 	a := r.caller.Account
 	return &graph.Viewer{
 		Account: &graph.Account{
-			ID: a.ID, Name: a.Name, Residency: a.Residency, Usage: &graph.AccountUsage{},
+			ID: a.ID, Name: a.Name, Residency: string(a.Residency), Usage: &graph.AccountUsage{},
 			CreatedAt: graph.DateTime(a.CreatedAt.UTC().Format(shards.TimeFormat)),
 		},
 		Actor:  actorOf(r.caller.Actor),

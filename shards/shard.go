@@ -17,6 +17,14 @@ type Spec struct {
 	// DSN is a file's path for SQLite.
 	DSN    string
 	Region string
+	// Replicas are copies that follow it; none for SQLite.
+	Replicas []Replica
+}
+
+// Replica says where a copy of a shard is.
+type Replica struct {
+	DSN    string
+	Region string
 }
 
 // Options are what all shards of a process share.

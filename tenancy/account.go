@@ -29,7 +29,7 @@ type Account struct {
 	// Epoch starts at 1 and grows with every move and restore.
 	Epoch     int64
 	State     State
-	Residency string // the region in which the data must stay, for example UK
+	Residency Residency
 	Limits    Limits
 	CreatedAt Instant
 }

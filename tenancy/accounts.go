@@ -3,8 +3,6 @@ package tenancy
 import (
 	"cmp"
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 
 	"github.com/uptrace/bun"
@@ -19,9 +17,9 @@ type accountRow struct {
 type NewAccount struct {
 	ID        string // optional where the directory can make ids
 	Name      string
-	Residency string
-	// ShardID is optional: without it the active shard of the region with the
-	// fewest accounts is taken, dedicated ones left out.
+	Residency string // the regions in which the data must stay, for example UK or EU,UK
+	// ShardID is optional: without it, of the active shards in those regions the
+	// one with the fewest accounts is taken, dedicated ones left out.
 	ShardID string
 	Limits  Limits // optional
 	// Begin, where set, makes room for the account on its shard. It is called
@@ -73,42 +71,47 @@ func (d *Directory) newAccount(n NewAccount) (Account, error) {
 		}
 		n.ID = d.options.NewID()
 	}
-	if err := cmp.Or(checkID("an account's id", n.ID), checkName("an account's name", n.Name),
-		checkRegion(n.Residency), n.Limits.check()); err != nil {
+	residency, err := ParseResidency(n.Residency)
+	if err := cmp.Or(checkID("an account's id", n.ID), checkName("an account's name", n.Name), err, n.Limits.check()); err != nil {
 		return Account{}, err
 	}
 	return Account{
-		ID: n.ID, Name: n.Name, Epoch: 1, State: Active, Residency: n.Residency,
+		ID: n.ID, Name: n.Name, Epoch: 1, State: Active, Residency: residency,
 		Limits: n.Limits, CreatedAt: instant(d.options.Now()),
 	}, nil
 }
 
-// pickShard returns the shard for one more account of the region (invariant 5):
-// the given one if it may take it, else the least populated of those that may.
-func pickShard(ctx context.Context, tx bun.Tx, id, region string) (string, error) {
+// pickShard returns the shard for one more account (invariant 5): the given one
+// if it may take it, else the least populated of those that may.
+func pickShard(ctx context.Context, tx bun.Tx, id string, residency Residency) (string, error) {
 	if id != "" {
-		return id, checkPlace(ctx, tx, id, region)
+		return id, checkPlace(ctx, tx, id, residency)
 	}
-	var row shardRow
-	err := tx.NewSelect().Model(&row).
-		Where("s.region = ?", region).
+	var rows []shardRow
+	err := tx.NewSelect().Model(&rows).
 		Where("s.state = ?", ShardActive).
 		Where("NOT s.dedicated").
 		OrderExpr("(SELECT count(*) FROM account AS a WHERE a.db_shard_id = s.id), s.id").
-		Limit(1).Scan(ctx)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", refuse("no shared, active shard lies in %s; add one, or name a dedicated one", region)
+		Scan(ctx)
+	if err != nil {
+		return "", err
 	}
-	return row.ID, err
+	for _, row := range rows {
+		if checkResidency(residency, row.spec()) == nil {
+			return row.ID, nil
+		}
+	}
+	return "", refuse("no shared, active shard lies in %s with all its replicas; add one, or name a dedicated one", residency)
 }
 
-func checkPlace(ctx context.Context, tx bun.Tx, shardID, region string) error {
+func checkPlace(ctx context.Context, tx bun.Tx, shardID string, residency Residency) error {
 	row, err := shardByID(ctx, tx, shardID)
+	if err == nil {
+		err = checkResidency(residency, row.spec())
+	}
 	switch {
 	case err != nil:
 		return err
-	case row.Region != region:
-		return refuse("the shard %s lies in %s, but the account's data must stay in %s", row.ID, row.Region, region)
 	case row.State != ShardActive:
 		return refuse("the shard %s is being drained and takes no new account", row.ID)
 	case row.Dedicated:

@@ -23,8 +23,8 @@ type Authenticator struct {
 	now       func() time.Time
 }
 
-// NewAuthenticator returns an authenticator for accounts whose residency is
-// one of regions (invariant 5); every region only if AnyRegion is among them.
+// NewAuthenticator returns an authenticator for accounts whose residency allows
+// one of regions (invariant 5); for every account only if AnyRegion is among them.
 // Without tokens (nil) only API keys are accepted.
 func NewAuthenticator(directory *Directory, tokens *Tokens, regions []string) (*Authenticator, error) {
 	if len(regions) == 0 {
@@ -129,7 +129,7 @@ func (a *Authenticator) account(ctx context.Context, id string) (Account, error)
 		return Account{}, err
 	case account.State == Closed:
 		return Account{}, ErrNotFound
-	case !slices.Contains(a.regions, account.Residency) && !slices.Contains(a.regions, AnyRegion):
+	case !slices.ContainsFunc(a.regions, account.Residency.Allows) && !slices.Contains(a.regions, AnyRegion):
 		return Account{}, &shards.Error{Code: shards.Misdirected, Message: "this account is served in another region"}
 	case account.State == Suspended:
 		return Account{}, &shards.Error{Code: shards.AccountSuspended, Message: "this account is suspended"}

@@ -31,6 +31,7 @@ func TestDirectory(t *testing.T) {
 		"ClosedAccountsStayClosed":                       closedAccountsStayClosed,
 		"AnAccountIsBegunOnItsShardFirst":                anAccountIsBegunOnItsShardFirst,
 		"LimitsChangeOneByOne":                           limitsChangeOneByOne,
+		"ResidencyIsKept":                                residencyIsKept,
 		"SetLimitsRefuses":                               setLimitsRefuses,
 	}
 	for engine, at := range places {
@@ -199,13 +200,15 @@ func addShardRefuses(t *testing.T, at place) {
 		"NUL":                 {Shard{ID: "uk-2", Engine: "sqlite", DSN: "a\x00b", Region: "UK"}, "control characters"},
 		"memory":              {Shard{ID: "uk-2", Engine: "sqlite", DSN: ":memory:", Region: "UK"}, "plain path"},
 		"parameters":          {Shard{ID: "uk-2", Engine: "sqlite", DSN: "a.db?mode=ro", Region: "UK"}, "plain path"},
-		"replica of SQLite":   {Shard{ID: "uk-2", Engine: "sqlite", DSN: "x", ReplicaDSNs: []string{"y"}, Region: "UK"}, "no replicas"},
+		"replica of SQLite":   {Shard{ID: "uk-2", Engine: "sqlite", DSN: "x", Replicas: Replicas{{"y", "UK"}}, Region: "UK"}, "no replicas"},
 		"scheme":              {Shard{ID: "uk-2", Engine: "postgres", DSN: "http://h/d", Region: "UK"}, "must begin with postgres://"},
 		"password in URL":     {Shard{ID: "uk-2", Engine: "postgres", DSN: "postgres://u:pw@h/d", Region: "UK"}, "holds a password"},
 		"password half":       {Shard{ID: "uk-2", Engine: "postgres", DSN: "postgres://u:pw${X}@h/d", Region: "UK"}, "holds a password"},
 		"password in query":   {Shard{ID: "uk-2", Engine: "postgres", DSN: "postgres://u@h/d?password=pw", Region: "UK"}, "holds a password"},
 		"password setting":    {Shard{ID: "uk-2", Engine: "postgres", DSN: "host=h password='p w'", Region: "UK"}, "holds a password"},
-		"password of replica": {Shard{ID: "uk-2", Engine: "postgres", DSN: "host=h", ReplicaDSNs: []string{"host=i password=pw"}, Region: "UK"}, "holds a password"},
+		"password of replica": {Shard{ID: "uk-2", Engine: "postgres", DSN: "host=h", Replicas: Replicas{{"host=i password=pw", "UK"}}, Region: "UK"}, "holds a password"},
+		"replica's region":    {Shard{ID: "uk-2", Engine: "postgres", DSN: "host=h", Replicas: Replicas{{"host=i", ""}}, Region: "UK"}, "a region must be"},
+		"replica is itself":   {Shard{ID: "uk-2", Engine: "postgres", DSN: "host=h", Replicas: Replicas{{"host=h", "UK"}}, Region: "UK"}, "must be its own"},
 		"reference":           {Shard{ID: "uk-2", Engine: "postgres", DSN: "host=h password=${1}", Region: "UK"}, "malformed reference"},
 	} {
 		err := d.AddShard(t.Context(), test.s)
@@ -222,7 +225,7 @@ func dsnIsStoredUnexpanded(t *testing.T, at place) {
 	d, _ := newDirectory(t, at, nil)
 	want := Shard{
 		ID: "uk-2", Engine: "postgres", DSN: "postgres://app:${PG_PASSWORD}@${PG_HOST}/uk", Region: "UK", State: ShardActive,
-		ReplicaDSNs: []string{"host=${PG_REPLICA} user=app password=${PG_PASSWORD} application_name='it''s'"}, Dedicated: true,
+		Replicas: Replicas{{"host=${PG_REPLICA} user=app password=${PG_PASSWORD} application_name='it''s'", "UK"}}, Dedicated: true,
 	}
 	must(t, d.AddShard(t.Context(), want))
 	got, err := d.Shard(t.Context(), "uk-2")
@@ -234,7 +237,7 @@ func dsnIsStoredUnexpanded(t *testing.T, at place) {
 	if dsn, err := ExpandDSN(got.DSN, lookup); err != nil || dsn != "postgres://app:${PG_HOST}@db.internal/uk" {
 		t.Errorf("got %q, %v", dsn, err) // what a variable holds is not expanded again
 	}
-	if _, err := ExpandDSN(got.ReplicaDSNs[0], lookup); err == nil || !strings.Contains(err.Error(), "PG_REPLICA") ||
+	if _, err := got.Spec(lookup); err == nil || !strings.Contains(err.Error(), "PG_REPLICA") ||
 		strings.Contains(err.Error(), "db.internal") {
 		t.Errorf("got %v, want an error that names PG_REPLICA", err)
 	}

@@ -16,8 +16,9 @@
 //     when it is older than the lease (500 ms), and none that took longer than
 //     900 ms to read. In the process that made the change it holds at once.
 //  4. When the directory can't be asked, nobody gets in: UNAVAILABLE.
-//  5. An account lies only on a shard of its own region, and a gateway serves
-//     only accounts of its regions.
+//  5. An account's residency names the regions in which its data may lie. It
+//     lies, and is served from, only a shard that is in one of them with all its
+//     replicas, and a gateway serves only accounts that allow one of its regions.
 //  6. Secrets are not stored: of an API key only a hash of its random part, of
 //     a DSN only the names of environment variables. Messages for callers hold
 //     neither input nor causes, and all unusable API keys answer alike, as do

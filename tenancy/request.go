@@ -92,10 +92,13 @@ func (g *Gate) route(ctx context.Context, account Account, fresh bool) (*shards.
 			return nil, err
 		}
 	}
-	if shard, ok := g.pool.Get(account.ShardID); ok {
-		return shard, nil
+	shard, ok := g.pool.Get(account.ShardID)
+	var err error
+	if !ok {
+		shard, err = g.open(ctx, account)
+	} else { // it may have been opened for another account
+		err = checkResidency(account.Residency, shard.Spec)
 	}
-	shard, err := g.open(ctx, account.ShardID)
 	if err != nil {
 		return nil, &shards.Error{
 			Code: shards.Unavailable, Message: "the account can't be reached just now", RetryAfter: time.Second,
@@ -105,9 +108,12 @@ func (g *Gate) route(ctx context.Context, account Account, fresh bool) (*shards.
 	return shard, nil
 }
 
-func (g *Gate) open(ctx context.Context, id string) (*shards.Shard, error) {
-	s, err := g.directory.Shard(ctx, id)
+func (g *Gate) open(ctx context.Context, account Account) (*shards.Shard, error) {
+	s, err := g.directory.Shard(ctx, account.ShardID)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkResidency(account.Residency, s.spec()); err != nil {
 		return nil, err
 	}
 	spec, err := s.Spec(g.directory.options.LookupEnv)

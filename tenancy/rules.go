@@ -49,17 +49,6 @@ func validID(s string) bool {
 	return true
 }
 
-func checkRegion(s string) error {
-	ok := len(s) >= 2 && len(s) <= 10
-	for i := 0; ok && i < len(s); i++ {
-		ok = isUpper(s[i]) || isDigit(s[i])
-	}
-	if !ok {
-		return refuse("a region must be 2 to 10 upper-case letters and digits, for example UK")
-	}
-	return nil
-}
-
 // checkText is for what people may word freely.
 func checkText(what, s string, maxRunes int) error {
 	switch {

@@ -1,7 +1,9 @@
 package tenancy
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -21,20 +23,38 @@ const (
 type Shard struct {
 	ID     string `bun:"id,pk"`
 	Engine string // sqlite or postgres
-	// DSN and ReplicaDSNs are as stored: they may name environment variables
-	// as ${NAME}. ExpandDSN them where they are used, and nowhere else.
-	DSN         string   `bun:"dsn"`
-	ReplicaDSNs []string `bun:"replica_dsns"`
-	Region      string   // where the data lies; an account's residency must equal it
-	Dedicated   bool     // holds just one account
-	State       ShardState
+	// DSN is as stored, that of a replica too: it may name environment variables
+	// as ${NAME}. ExpandDSN it where it is used, and nowhere else.
+	DSN       string   `bun:"dsn"`
+	Replicas  Replicas `bun:"replica_dsns"`
+	Region    string   // where the data lies; an account's residency must allow it
+	Dedicated bool     // holds just one account
+	State     ShardState
 }
 
-// Spec returns what opens the shard. It fails where the DSN names a variable
+// Spec returns what opens the shard. It fails where a DSN names a variable
 // that is not set.
 func (s Shard) Spec(lookup func(name string) (string, bool)) (shards.Spec, error) {
-	dsn, err := ExpandDSN(s.DSN, lookup)
-	return shards.Spec{ID: s.ID, Engine: s.Engine, DSN: dsn, Region: s.Region}, err
+	spec := s.spec()
+	var err error
+	if spec.DSN, err = ExpandDSN(s.DSN, lookup); err != nil {
+		return spec, err
+	}
+	for i, r := range s.Replicas {
+		if spec.Replicas[i].DSN, err = ExpandDSN(r.DSN, lookup); err != nil {
+			return spec, err
+		}
+	}
+	return spec, nil
+}
+
+// spec is Spec with the DSNs as they are stored.
+func (s Shard) spec() shards.Spec {
+	spec := shards.Spec{ID: s.ID, Engine: s.Engine, DSN: s.DSN, Region: s.Region}
+	for _, r := range s.Replicas {
+		spec.Replicas = append(spec.Replicas, shards.Replica(r))
+	}
+	return spec
 }
 
 type shardRow struct {
@@ -47,9 +67,6 @@ type shardRow struct {
 func (d *Directory) AddShard(ctx context.Context, s Shard) error {
 	if s.State == "" {
 		s.State = ShardActive
-	}
-	if s.ReplicaDSNs == nil {
-		s.ReplicaDSNs = []string{} // an empty JSON list, not null
 	}
 	if err := checkShard(s); err != nil {
 		return err
@@ -71,18 +88,19 @@ func checkShard(s Shard) error {
 	if err := checkName("a shard's id", s.ID); err != nil {
 		return err
 	}
-	if err := checkRegion(s.Region); err != nil {
-		return err
-	}
 	if err := checkShardState(s.State); err != nil {
 		return err
 	}
-	if s.Engine == "sqlite" && len(s.ReplicaDSNs) > 0 {
+	if s.Engine == "sqlite" && len(s.Replicas) > 0 {
 		return refuse("an SQLite shard has no replicas")
 	}
-	for _, dsn := range append([]string{s.DSN}, s.ReplicaDSNs...) {
-		if err := checkDSN(s.Engine, dsn); err != nil {
+	nodes := append([]Replica{{s.DSN, s.Region}}, s.Replicas...)
+	for i, node := range nodes {
+		if err := cmp.Or(checkDSN(s.Engine, node.DSN), checkRegion(node.Region)); err != nil {
 			return err
+		}
+		if slices.ContainsFunc(nodes[:i], func(other Replica) bool { return other.DSN == node.DSN }) {
+			return refuse("a replica's DSN must be its own")
 		}
 	}
 	return nil
