@@ -61,7 +61,7 @@ func (c *serveCommand) run(ctx context.Context, _, stderr io.Writer) error {
 		return err
 	}
 	handler, err := newHandler(o, settings{
-		Auth: auth, Keys: keys, Log: log, Introspection: config.Introspection, ServeSchema: config.Introspection,
+		Auth: auth, Keys: keys, Log: log, Introspection: config.Introspection, ServeSchema: config.Introspection, Plain: !config.Projection,
 		Origins: config.CORS.Origins, MaxBody: config.Limits.MaxBody, Timeout: config.Limits.Timeout,
 	})
 	if err != nil {

@@ -37,7 +37,9 @@ type config struct {
 	HTTP          httpConfig `yaml:"http"`
 	TLS           tlsConfig  `yaml:"tls"`
 	Introspection bool       `yaml:"introspection"`
-	Log           struct {
+	// Projection answers reads from the stored bodies; without it each field is resolved by itself.
+	Projection bool `yaml:"projection"`
+	Log        struct {
 		Level  string `yaml:"level"`
 		Format string `yaml:"format"`
 	} `yaml:"log"`
@@ -75,6 +77,7 @@ func defaultConfig() config {
 	c := config{Listen: "127.0.0.1:8080"}
 	c.Limits.MaxBody, c.Limits.Timeout = transport.DefaultMaxBody, transport.DefaultTimeout
 	c.HTTP.IdleTimeout, c.HTTP.Drain = defaultIdle, defaultDrain
+	c.Projection = true
 	c.Log.Level, c.Log.Format = "info", "json"
 	return c
 }

@@ -33,6 +33,7 @@ func (c *config) override(lookup lookupEnv) (wrong problems) {
 		"GATEHOUSE_LIMITS_MAX_BODY":       &c.Limits.MaxBody,
 		"GATEHOUSE_LIMITS_TIMEOUT":        &c.Limits.Timeout,
 		"GATEHOUSE_INTROSPECTION":         &c.Introspection,
+		"GATEHOUSE_PROJECTION":            &c.Projection,
 		"GATEHOUSE_LOG_LEVEL":             &c.Log.Level,
 		"GATEHOUSE_LOG_FORMAT":            &c.Log.Format,
 	}

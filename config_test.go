@@ -169,7 +169,7 @@ func TestTheEnvironmentCountsMoreThanTheFile(t *testing.T) {
 	t.Parallel()
 	env := map[string]string{
 		"GATEHOUSE_LISTEN": "127.0.0.1:1", "GATEHOUSE_LIMITS_MAX_BODY": "77", "GATEHOUSE_LIMITS_TIMEOUT": "3s",
-		"GATEHOUSE_INTROSPECTION": "true", "GATEHOUSE_TOKENS_CLAIMS_ACCOUNT": "org", "S": "$x" + testSecret,
+		"GATEHOUSE_INTROSPECTION": "true", "GATEHOUSE_PROJECTION": "false", "GATEHOUSE_TOKENS_CLAIMS_ACCOUNT": "org", "S": "$x" + testSecret,
 	}
 	lookup := func(name string) (string, bool) { v, ok := env[name]; return v, ok }
 	path := configFor(t, "d", "tokens: {secrets: ['pre-${S}']}\n")
@@ -178,7 +178,7 @@ func TestTheEnvironmentCountsMoreThanTheFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := defaultConfig()
-	want.Listen, want.Data, want.Regions, want.Introspection = "127.0.0.1:1", "d", []string{"UK"}, true
+	want.Listen, want.Data, want.Regions, want.Introspection, want.Projection = "127.0.0.1:1", "d", []string{"UK"}, true, false
 	want.Secrets.Bookmarks, want.Tokens.Secrets = []string{testSecret}, []string{"pre-$x" + testSecret}
 	want.Tokens.Claims.Account, want.Limits.MaxBody, want.Limits.Timeout = "org", 77, 3*time.Second
 	if !reflect.DeepEqual(got, want) {

@@ -23,7 +23,7 @@ var isoLeaks = []struct {
 }{
 	{"records are remembered between queries, by id", []isoEdit{
 		{"resolvers/response.go", "\tmu      sync.Mutex\n", "\tremembers bool\n\tmu      sync.Mutex\n"},
-		{"resolvers/executor.go", "return next(ctx)\n\t})\n\te.SetDisableSuggestion", "if r != nil {\n\t\t\tr.remembers = true\n\t\t}\n\t\treturn next(ctx)\n\t})\n\te.SetDisableSuggestion"},
+		{"resolvers/executor.go", "return next(ctx)\n\t})\n\tif !o.Plain {", "if r != nil {\n\t\t\tr.remembers = true\n\t\t}\n\t\treturn next(ctx)\n\t})\n\tif !o.Plain {"},
 		{"resolvers/response.go", "\t\tr.records[k] = l\n", "\t\tif r.remembers {\n\t\t\tl.account, l.cache = \"\", leakedRecords(k)\n\t\t}\n\t\tr.records[k] = l\n"},
 		{"resolvers/response.go", "\n// recordsOf returns", `
 var leaked sync.Map
@@ -47,7 +47,7 @@ func leakedPages(by string) dataloader.Cache[key, *page] {
 }
 
 // pagesOf returns`},
-		{"resolvers/page.go", "import \"context\"\n", "import (\n\t\"context\"\n\t\"sync\"\n\n\t\"github.com/graph-gophers/dataloader/v7\"\n)\n"},
+		{"resolvers/page.go", "import (\n\t\"context\"\n", "import (\n\t\"context\"\n\t\"sync\"\n\n\t\"github.com/graph-gophers/dataloader/v7\"\n"},
 	}},
 	{"a list's loader does not know its arguments", []isoEdit{
 		{"resolvers/arguments.go", "key: e.name + string(text) + string(more)}", "key: e.name + string(text[:0]) + string(more[:0])}"},
@@ -76,6 +76,14 @@ func leakedPages(by string) dataloader.Cache[key, *page] {
 	}},
 	{"an edge does not ask for its scope", []isoEdit{
 		{"resolvers/entity.go", "if err := r.may(k.read); err != nil {\n\t\treturn nil, nil, err", "if err := r.may(k.read); err != nil && parent == \"\" {\n\t\treturn nil, nil, err"},
+	}},
+	{"the projector does not ask for an edge's scope", []isoEdit{
+		{"resolvers/projection_load.go", "if x.may(l.edge.target.read) != nil {", "if x.may(l.edge.target.read) != nil && len(recs) == 0 {"},
+	}},
+	{"the projector does not ask for a root field's scope", []isoEdit{
+		{"resolvers/projection.go", "if field.scope != \"\" && r.may(field.scope) != nil {", "if field.scope == \"\" && r.may(field.scope) != nil {"},
+		{"resolvers/projection.go", "if x.may(k.read) != nil {", "if x.may(k.read) != nil && id == \"\" {"},
+		{"resolvers/projection.go", "if x.may(l.edge.target.read) != nil {", "if x.may(l.edge.target.read) != nil && l == nil {"},
 	}},
 	{"node does not ask for a scope", []isoEdit{
 		{"resolvers/root.go", "if err := r.may(k.read); err != nil {", "if err := r.may(k.read); err != nil && k == nil {"},

@@ -19,6 +19,8 @@ type settings struct {
 	Keys          *shards.Keyring
 	Log           *slog.Logger
 	Introspection bool
+	// Plain resolves every field by itself: resolvers.Options.Plain.
+	Plain bool
 	// ServeSchema serves the schema at /schema.graphql.
 	ServeSchema bool
 	// GraphiQL, where set, is served at /; of dev only.
@@ -32,7 +34,7 @@ type settings struct {
 // which finds its account and shard, and the executor answers it.
 func newHandler(o *office, s settings) (http.Handler, error) {
 	executor, err := resolvers.NewExecutor(resolvers.Options{
-		Log: s.Log, Introspection: s.Introspection, Check: guard.New(guard.Limits{}).Check,
+		Log: s.Log, Introspection: s.Introspection, Plain: s.Plain, Check: guard.New(guard.Limits{}).Check,
 	})
 	if err != nil {
 		return nil, err

@@ -159,7 +159,7 @@ func (w *isoWorld) edges() []isoField {
 		}
 		seen[def] = true
 		for _, f := range def.Fields {
-			if strings.HasPrefix(f.Name, "__") {
+			if strings.HasPrefix(f.Name, "__") || slices.Contains(w.without, f.Type.Name()) {
 				continue
 			}
 			if def != w.schema.Query {
@@ -231,7 +231,7 @@ func (w *isoWorld) body(def *ast.Definition, levels int, above ...string) string
 		}
 		below := w.schema.Types[f.Type.Name()]
 		switch k := w.kind(below.Name); {
-		case strings.HasPrefix(f.Name, "__") || slices.Contains(above, below.Name):
+		case strings.HasPrefix(f.Name, "__") || slices.Contains(above, below.Name) || slices.Contains(w.without, below.Name):
 		case len(below.Fields) == 0:
 			out += alias + f.Name + " "
 		case levels == 0 && (len(f.Arguments) > 0 || k != nil):

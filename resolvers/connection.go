@@ -13,13 +13,9 @@ func connect[T any](ctx context.Context, r *response, p *page) (*graph.Connectio
 		return nil, err
 	}
 	c := &graph.Connection[T]{
-		Edges: make([]*graph.Edge[T], len(p.records)),
-		Nodes: make([]*T, len(p.records)),
-		PageInfo: &graph.PageInfo{
-			// Beyond a cursor there is at least the record that it was made of.
-			HasNextPage:     p.more && !p.query.page.Backward || p.query.to,
-			HasPreviousPage: p.more && p.query.page.Backward || p.query.from,
-		},
+		Edges:    make([]*graph.Edge[T], len(p.records)),
+		Nodes:    make([]*T, len(p.records)),
+		PageInfo: &graph.PageInfo{HasNextPage: p.hasNext(), HasPreviousPage: p.hasPrevious()},
 		Count: func(ctx context.Context) (int32, error) {
 			n, err := r.countsOf(p.query).load(ctx, []string{p.parent})
 			if err != nil {
@@ -29,7 +25,7 @@ func connect[T any](ctx context.Context, r *response, p *page) (*graph.Connectio
 		},
 	}
 	place := func(rec *record) func() string {
-		return func() string { return r.handle.Cursor(p.query.list, rec.row.Mark(p.query.page.Order)) }
+		return func() string { return p.cursor(r.handle, rec) }
 	}
 	for i, rec := range p.records {
 		node, err := as[T](rec)

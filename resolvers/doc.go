@@ -5,4 +5,9 @@
 // An operation's records are loaded a level at a time: the first resolver that
 // has records looks at what the selection needs below them and loads all of it,
 // one statement a level; the resolvers below then find it loaded.
+//
+// Root fields of queries that lead to records go another way, as long as all
+// goes well: the projector loads in the same manner and copies the answer from
+// the stored bodies. Both ways answer the same, byte by byte; a test compares
+// them on operations that it makes up.
 package resolvers

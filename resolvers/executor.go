@@ -22,6 +22,9 @@ type Options struct {
 	// Check, where set, refuses documents that are not worth validating. It
 	// sees the text of each that is not known yet.
 	Check func(document string) error
+	// Plain has every field resolved by the generated code: slower, and equal
+	// to the byte. For whoever suspects the projector.
+	Plain bool
 }
 
 // parsedDocuments is how many documents are kept parsed and validated.
@@ -68,6 +71,9 @@ func NewExecutor(o Options) (*executor.Executor, error) {
 		}
 		return next(ctx)
 	})
+	if !o.Plain {
+		e.AroundFields(newProjector(m, whole()).resolve)
+	}
 	e.SetDisableSuggestion(!o.Introspection) // a suggestion tells the schema too
 	e.AroundRootFields(func(ctx context.Context, next graphql.RootResolver) graphql.Marshaler {
 		if name := graphql.GetRootFieldContext(ctx).Field.Name; !o.Introspection && (name == "__schema" || name == "__type") {

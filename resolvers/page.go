@@ -1,6 +1,10 @@
 package resolvers
 
-import "context"
+import (
+	"context"
+
+	"gatehouse/shards"
+)
 
 // page is one parent's part of a list.
 type page struct {
@@ -8,6 +12,16 @@ type page struct {
 	parent  string
 	records []*record
 	more    bool // there is more in the direction of the page
+}
+
+// hasNext and hasPrevious report what lies around the page. Beyond a cursor
+// there is at least the record that it was made of.
+func (p *page) hasNext() bool     { return p.more && !p.query.page.Backward || p.query.to }
+func (p *page) hasPrevious() bool { return p.more && p.query.page.Backward || p.query.from }
+
+// cursor prints the place of one of the page's records.
+func (p *page) cursor(h *shards.Handle, rec *record) string {
+	return h.Cursor(p.query.list, rec.row.Mark(p.query.page.Order))
 }
 
 // pagesOf returns the loader of a list's pages by parent.

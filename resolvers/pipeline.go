@@ -12,28 +12,17 @@ import (
 )
 
 func (rootQuery) LeadPipeline(ctx context.Context, _ *graph.LeadWhere) ([]*graph.LeadStageSummary, error) {
-	r, k, err := leads.begin(ctx)
+	r, err := from(ctx)
 	if err != nil {
 		return nil, err
 	}
-	snap, err := r.snapshot(ctx)
+	out, within, err := pipeline(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	within, err := pipelineFilter(ctx, snap.Table(k.table))
-	if err != nil {
-		return nil, err
-	}
-	sums, err := snap.Sums(ctx, k.table, "stage", "value", within)
-	if err != nil {
-		return nil, err
-	}
-	var out []*graph.LeadStageSummary
-	var stages []string
-	for _, stage := range graph.AllLeadStage { // all five, in pipeline order
-		sum := sums[string(stage)]
-		out = append(out, &graph.LeadStageSummary{Stage: stage, Count: int32(sum.Count), TotalValue: sum.Total})
-		stages = append(stages, string(stage))
+	stages := make([]string, len(out))
+	for i, s := range out {
+		stages[i] = string(s.Stage)
 	}
 	op := graphql.GetOperationContext(ctx)
 	for _, f := range graphql.CollectFields(op, graphql.GetFieldContext(ctx).Field.Selections, nil) {
@@ -44,6 +33,30 @@ func (rootQuery) LeadPipeline(ctx context.Context, _ *graph.LeadWhere) ([]*graph
 		}
 	}
 	return out, nil
+}
+
+// pipeline returns the five stages in their order, without their leads, and the
+// conditions that the leads fulfil.
+func pipeline(ctx context.Context, r *response) ([]*graph.LeadStageSummary, []shards.Condition, error) {
+	table := r.model.kinds[leads.name].table
+	snap, err := r.snapshot(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	within, err := pipelineFilter(ctx, snap.Table(table))
+	if err != nil {
+		return nil, nil, err
+	}
+	sums, err := snap.Sums(ctx, table, "stage", "value", within)
+	if err != nil {
+		return nil, nil, err
+	}
+	var out []*graph.LeadStageSummary
+	for _, stage := range graph.AllLeadStage {
+		sum := sums[string(stage)]
+		out = append(out, &graph.LeadStageSummary{Stage: stage, Count: int32(sum.Count), TotalValue: sum.Total})
+	}
+	return out, within, nil
 }
 
 // pipelineFilter reads the where of the leadPipeline that is being resolved,

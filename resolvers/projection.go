@@ -1,0 +1,282 @@
+package resolvers
+
+import (
+	"context"
+	"io"
+	"sync"
+	"sync/atomic"
+
+	"github.com/99designs/gqlgen/graphql"
+	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"gatehouse/shards"
+)
+
+// projector answers the root fields that lead to records straight from the
+// stored bodies. What is selected is compiled once, loaded breadth first, and
+// written without a struct or a goroutine in between. It does only what goes
+// well: whatever does not, a missing scope, a wrong argument, an answer that is
+// too large, is left to the generated code, which finds the records loaded and
+// reports what is wrong in its place. It is safe for concurrent use.
+type projector struct {
+	model  *model
+	schema *ast.Schema
+	fields map[string]rootField
+	// operations are those of the documents that are kept.
+	operations *lru.Cache[*ast.OperationDefinition, *operation]
+}
+
+// operation is what has been compiled of one operation.
+type operation struct {
+	// conditions are the variables which its @skip and @include ask.
+	conditions []string
+	mu         sync.Mutex
+	roots      map[rootKey]*root
+}
+
+// rootKey names a root field and the answers to the conditions, a bit for each.
+type rootKey struct {
+	alias   string
+	answers uint
+}
+
+// maxConditions bounds what is compiled of one operation.
+const maxConditions = 6
+
+// root is what is selected below one root field. Where the projector leaves
+// the field alone, it is the zero root.
+type root struct {
+	list   *link              // of a field that lists
+	object *object            // of a field with a single record, and of the pipeline
+	kinds  map[string]*object // of node and nodes, by the name of the kind
+	links  int
+	size   atomic.Int64 // of the largest answer yet
+}
+
+func newProjector(m *model, schema *ast.Schema) *projector {
+	operations, err := lru.New[*ast.OperationDefinition, *operation](parsedDocuments)
+	if err != nil {
+		panic(err) // only a size below 1 is refused
+	}
+	return &projector{model: m, schema: schema, fields: rootFieldsOf(m, schema.Query), operations: operations}
+}
+
+// resolve is gqlgen's hook around each field.
+func (p *projector) resolve(ctx context.Context, next graphql.Resolver) (any, error) {
+	fc := graphql.GetFieldContext(ctx)
+	if fc.Object != "Query" {
+		return next(ctx)
+	}
+	field, ok := p.fields[fc.Field.Name]
+	if !ok {
+		return next(ctx)
+	}
+	r, err := from(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if field.scope != "" && r.may(field.scope) != nil {
+		return next(ctx)
+	}
+	op := graphql.GetOperationContext(ctx)
+	root := p.root(op, fc.Field)
+	if root == nil || root.list == nil && root.object == nil && root.kinds == nil {
+		return next(ctx)
+	}
+	x := &projection{
+		response: r, root: root, schema: p.schema, variables: op.Variables,
+		loaded: make([]loaded, root.links), copies: map[copyKey]stretch{}, out: make([]byte, 0, root.size.Load()+64),
+	}
+	switch done, err := field.answer(ctx, x); {
+	case err != nil:
+		return nil, err
+	case !done:
+		return next(ctx)
+	}
+	if err := r.hand(ctx, x.handed); err != nil {
+		return next(ctx)
+	}
+	if n := int64(len(x.out)); n > root.size.Load() {
+		root.size.Store(n)
+	}
+	return written(x.out), nil
+}
+
+// written is an answer that is encoded already.
+type written []byte
+
+// MarshalGQL writes it as it is.
+func (b written) MarshalGQL(w io.Writer) { _, _ = w.Write(b) }
+
+// root returns what is compiled of a root field, nil for one with more
+// conditions than are worth it.
+func (p *projector) root(op *graphql.OperationContext, f graphql.CollectedField) *root {
+	o, ok := p.operations.Get(op.Operation)
+	if !ok {
+		o = &operation{conditions: conditionsOf(op), roots: map[rootKey]*root{}}
+		p.operations.Add(op.Operation, o)
+	}
+	if len(o.conditions) > maxConditions {
+		return nil
+	}
+	key := rootKey{alias: f.Alias}
+	for i, name := range o.conditions {
+		if op.Variables[name] == true {
+			key.answers |= 1 << i
+		}
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	out, ok := o.roots[key]
+	if !ok {
+		c := &compiler{model: p.model, schema: p.schema, op: op}
+		if out = c.root(f); out == nil {
+			out = &root{}
+		}
+		out.links = len(c.links)
+		o.roots[key] = out
+	}
+	return out
+}
+
+// conditionsOf returns the variables of all @skip and @include in the operation
+// and its document's fragments, each once.
+func conditionsOf(op *graphql.OperationContext) (out []string) {
+	seen := map[string]bool{}
+	look := func(list ast.DirectiveList) {
+		for _, d := range list {
+			for _, a := range d.Arguments {
+				if (d.Name == "skip" || d.Name == "include") && a.Value.Kind == ast.Variable && !seen[a.Value.Raw] {
+					seen[a.Value.Raw] = true
+					out = append(out, a.Value.Raw)
+				}
+			}
+		}
+	}
+	var walk func(ast.SelectionSet)
+	walk = func(set ast.SelectionSet) {
+		for _, selection := range set {
+			switch s := selection.(type) {
+			case *ast.Field:
+				look(s.Directives)
+				walk(s.SelectionSet)
+			case *ast.InlineFragment:
+				look(s.Directives)
+				walk(s.SelectionSet)
+			case *ast.FragmentSpread:
+				look(s.Directives)
+			}
+		}
+	}
+	walk(op.Operation.SelectionSet)
+	for _, f := range op.Doc.Fragments {
+		walk(f.SelectionSet)
+	}
+	return out
+}
+
+// projection answers one root field of one request.
+type projection struct {
+	*response
+	root      *root
+	schema    *ast.Schema
+	variables map[string]any
+	// loaded has what each link leads to, by the link's index.
+	loaded []loaded
+	handed int // records that lists have put into the answer
+
+	out []byte
+	// slots are the members of the bodies that are being written, a stretch for
+	// each object on the way down.
+	slots [][]byte
+	// copies says where the target of a reference stands in out.
+	copies map[copyKey]stretch
+}
+
+// one answers with a single record, or null.
+func (x *projection) one(ctx context.Context, k *kind, id string) (bool, error) {
+	if x.may(k.read) != nil {
+		return false, nil
+	}
+	recs, err := x.recordsOf(k).load(ctx, []string{id})
+	if err != nil {
+		return false, err
+	}
+	return x.records(ctx, recs, false)
+}
+
+// any answers with records of whatever kinds.
+func (x *projection) any(ctx context.Context, ids []string, list bool) (bool, error) {
+	recs, err := x.response.any(ctx, ids)
+	if err != nil {
+		return false, err
+	}
+	return x.records(ctx, recs, list)
+}
+
+// records answers with records that are loaded, null where one is missing.
+func (x *projection) records(ctx context.Context, recs []*record, list bool) (bool, error) {
+	object := func(k *kind) *object {
+		if x.root.object != nil {
+			return x.root.object
+		}
+		return x.root.kinds[k.name]
+	}
+	byKind := map[*kind][]*record{}
+	seen := map[*record]bool{}
+	for _, rec := range recs {
+		if rec != nil && !seen[rec] {
+			seen[rec] = true
+			byKind[rec.kind] = append(byKind[rec.kind], rec)
+		}
+	}
+	for k, of := range byKind {
+		if done, err := x.load(ctx, object(k), of); !done || err != nil {
+			return done, err
+		}
+	}
+	if list {
+		x.out = append(x.out, '[')
+	}
+	for i, rec := range recs {
+		if i > 0 {
+			x.out = append(x.out, ',')
+		}
+		if rec == nil {
+			x.out = append(x.out, "null"...)
+		} else if !x.object(object(rec.kind), rec) {
+			return false, nil
+		}
+	}
+	if list {
+		x.out = append(x.out, ']')
+	}
+	return true, nil
+}
+
+// page answers with a list that has no parent.
+func (x *projection) page(ctx context.Context) (bool, error) {
+	l := x.root.list
+	if x.may(l.edge.target.read) != nil {
+		return false, nil
+	}
+	if done, err := x.loadPages(ctx, l, []string{""}); !done || err != nil {
+		return done, err
+	}
+	to := &x.loaded[l.index]
+	return x.connection(l, to.pages[""], to.counts[""]), nil
+}
+
+// rows answers with objects that are no records: what they have is given as a
+// body, and their edges have the row's id as the parent.
+func (x *projection) rows(ctx context.Context, rows []*shards.Row, within []shards.Condition) (bool, error) {
+	recs := make([]*record, len(rows))
+	for i, row := range rows {
+		recs[i] = &record{row: row}
+	}
+	if done, err := x.load(ctx, x.root.object, recs, within...); !done || err != nil {
+		return done, err
+	}
+	return x.list(x.root.object, recs), nil
+}

@@ -1,0 +1,133 @@
+package resolvers
+
+import (
+	"context"
+
+	"gatehouse/shards"
+)
+
+type copyKey struct {
+	object *object
+	rec    *record
+}
+
+type stretch struct{ from, to int }
+
+// loaded is what a link leads to from all the records that have it.
+type loaded struct {
+	refs   map[string]*record // by id
+	pages  map[string]*page   // by parent
+	counts map[string]int64
+}
+
+// load loads what the objects select below the records, breadth first: one
+// statement for each link, however many records there are. It returns false
+// where something is not as it should be, whatever it is: the plain executor
+// then meets it, and reports it in its place.
+func (x *projection) load(ctx context.Context, o *object, recs []*record, within ...shards.Condition) (bool, error) {
+	for i := range o.fields {
+		l := o.fields[i].link
+		if l == nil {
+			continue
+		}
+		if x.may(l.edge.target.read) != nil {
+			return false, nil
+		}
+		var ok bool
+		var err error
+		if l.edge.ref != "" {
+			ok, err = x.loadRefs(ctx, l, recs)
+		} else {
+			ids := make([]string, len(recs))
+			for i, rec := range recs {
+				ids[i] = rec.row.ID
+			}
+			ok, err = x.loadPages(ctx, l, ids, within...)
+		}
+		if !ok || err != nil {
+			return ok, err
+		}
+	}
+	return true, nil
+}
+
+func (x *projection) loadRefs(ctx context.Context, l *link, recs []*record) (bool, error) {
+	refs := make(map[string]*record, len(recs))
+	var ids []string
+	for _, rec := range recs {
+		id := rec.row.Text(l.edge.ref)
+		if id == "" {
+			continue
+		}
+		if _, ok := refs[id]; !ok {
+			refs[id] = nil
+			ids = append(ids, id)
+		}
+	}
+	x.loaded[l.index].refs = refs
+	if len(ids) == 0 {
+		return true, nil
+	}
+	targets, err := x.recordsOf(l.edge.target).load(ctx, ids)
+	if err != nil {
+		return false, err
+	}
+	found := targets[:0:0]
+	for i, t := range targets {
+		if t != nil {
+			refs[ids[i]] = t
+			found = append(found, t)
+		}
+	}
+	return x.load(ctx, l.nodes[0], found)
+}
+
+// loadPages loads a list of every parent, and what is selected of its records.
+func (x *projection) loadPages(ctx context.Context, l *link, parents []string, within ...shards.Condition) (bool, error) {
+	given := l.field.ArgumentMap(x.variables)
+	if !allFit(x.schema, l.field.Definition.Arguments, given) {
+		return false, nil
+	}
+	snap, err := x.snapshot(ctx)
+	if err != nil {
+		return false, err
+	}
+	q, err := x.query(snap, l.edge, given, within...)
+	if err != nil {
+		return false, nil
+	}
+	lists, err := x.pagesOf(q).load(ctx, parents)
+	if err != nil {
+		return false, err
+	}
+	to := &x.loaded[l.index]
+	to.pages = make(map[string]*page, len(parents))
+	var all []*record
+	seen := map[string]bool{}
+	for i, p := range lists {
+		to.pages[parents[i]] = p
+		for _, rec := range p.records {
+			// Each once: lists of lists repeat a record, and would multiply level by level.
+			if len(lists) == 1 || !seen[rec.row.ID] {
+				seen[rec.row.ID] = true
+				all = append(all, rec)
+			}
+		}
+	}
+	if l.connection != nil && l.connection.counted {
+		counts, err := x.countsOf(q).load(ctx, parents)
+		if err != nil {
+			return false, err
+		}
+		to.counts = make(map[string]int64, len(parents))
+		for i, n := range counts {
+			to.counts[parents[i]] = n
+		}
+	}
+	for _, o := range l.nodes {
+		if ok, err := x.load(ctx, o, all); !ok || err != nil {
+			return ok, err
+		}
+	}
+	return true, nil
+}
