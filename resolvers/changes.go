@@ -32,16 +32,9 @@ func (rootQuery) Changes(ctx context.Context, after *string, _ *int32, types []g
 		if start, err = r.handle.Position(*after); err != nil {
 			return nil, err
 		}
-		if err := snap.Covers(ctx, start); err != nil {
-			return nil, err
-		}
 	}
-	trimmed, err := snap.Trimmed(ctx)
-	if err != nil {
+	if err := snap.Reaches(ctx, start); err != nil {
 		return nil, err
-	}
-	if start.Seq < trimmed {
-		return nil, &shards.Error{Code: shards.HistoryGone, Message: "the history does not reach back to this bookmark any more"}
 	}
 	head, err := snap.Position(ctx)
 	if err != nil {

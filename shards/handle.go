@@ -43,12 +43,25 @@ func (h *Handle) Require(bookmark string) error {
 	if err != nil {
 		return err
 	}
+	h.require(p)
+	return nil
+}
+
+func (h *Handle) require(p Position) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.at.Before(p) {
 		h.at, h.proven = p, false
 	}
-	return nil
+}
+
+// reachedBy makes later reads at or past p, which is known to be there.
+func (h *Handle) reachedBy(p Position) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.at.Before(p) {
+		h.at, h.proven = p, true
+	}
 }
 
 // Strong makes every read of the handle one of the primary's newest state.
@@ -139,17 +152,15 @@ func (h *Handle) Commit(ctx context.Context, w *Write) (Committed, error) {
 	}
 	var out Committed
 	err := h.on(ctx, func(shard *Shard) (err error) {
-		out, err = shard.engine.commit(ctx, h.account, w)
+		if out, err = shard.engine.commit(ctx, h.account, w); err == nil {
+			shard.feeds.wake(h.account)
+		}
 		return err
 	})
 	if err != nil {
 		return Committed{}, err
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.at.Before(out.Position) {
-		h.at, h.proven = out.Position, true
-	}
+	h.reachedBy(out.Position)
 	return out, nil
 }
 

@@ -3,6 +3,7 @@ package shards
 import (
 	"context"
 	"encoding/json"
+	"math"
 )
 
 // Change is one row of an account's history: one record's part in write Seq.
@@ -70,6 +71,65 @@ func (s *Snapshot) Changes(ctx context.Context, after, to int64, tables []string
 		return nil, err
 	}
 	return out, nil
+}
+
+const (
+	// pageWrites and pageChanges bound how much of the log is read at once.
+	pageWrites  = 100
+	pageChanges = 1000
+)
+
+// ChangeSets returns the next writes after one, a page of them; none at the end.
+func (s *Snapshot) ChangeSets(ctx context.Context, after int64) ([]*ChangeSet, error) {
+	h, err := s.opened(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if after < h.trimmed {
+		return nil, errHistoryGone
+	}
+	to := min(after+pageWrites, h.Seq)
+	if to <= after {
+		return nil, nil
+	}
+	changes, err := s.Changes(ctx, after, to, nil, pageChanges)
+	if err != nil {
+		return nil, err
+	}
+	if len(changes) == pageChanges { // the last write may be cut
+		to = max(after+1, changes[pageChanges-1].Seq-1)
+	}
+	if to == after+1 && len(changes) == pageChanges { // and may be all there is
+		if changes, err = s.Changes(ctx, after, to, nil, math.MaxInt32); err != nil {
+			return nil, err
+		}
+	}
+	sets := make([]*ChangeSet, to-after)
+	for i := range sets {
+		sets[i] = &ChangeSet{Position: Position{Epoch: h.Epoch, Seq: after + 1 + int64(i)}}
+	}
+	for _, c := range changes {
+		if c.Seq <= to {
+			set := sets[c.Seq-after-1]
+			set.Changes = append(set.Changes, c)
+		}
+	}
+	return sets, nil
+}
+
+var errHistoryGone = &Error{Code: HistoryGone, Message: "the history does not reach back to this bookmark any more"}
+
+// Reaches returns nil where all writes after a position can be read: else
+// HISTORY_GONE, or what Covers returns.
+func (s *Snapshot) Reaches(ctx context.Context, p Position) error {
+	if err := s.Covers(ctx, p); err != nil {
+		return err
+	}
+	h, err := s.opened(ctx)
+	if err == nil && p.Seq < h.trimmed {
+		err = errHistoryGone
+	}
+	return err
 }
 
 // History returns the newest changes of each record before a write (0: of

@@ -45,6 +45,7 @@ type Shard struct {
 	Spec   Spec
 	opts   Options
 	engine engine
+	feeds  *feeds
 	close  func() error
 }
 
@@ -69,7 +70,13 @@ func Open(ctx context.Context, spec Spec, opts Options) (*Shard, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open shard %s: %w", spec.ID, err)
 	}
-	return &Shard{Spec: spec, opts: opts, engine: e, close: sync.OnceValue(e.close)}, nil
+	s := &Shard{Spec: spec, opts: opts, engine: e}
+	s.feeds = newFeeds(s)
+	s.close = sync.OnceValue(func() error {
+		s.feeds.close()
+		return e.close()
+	})
+	return s, nil
 }
 
 // AddAccount begins an account's history on this shard. Doing so again changes nothing.
@@ -77,9 +84,9 @@ func (s *Shard) AddAccount(ctx context.Context, account string) error {
 	return s.engine.add(ctx, account)
 }
 
-// Close finishes the writes that wait, waits for the snapshots that are open,
-// and closes the shard. What comes later is UNAVAILABLE. It may be called more
-// than once.
+// Close ends what follows accounts, finishes the writes that wait, waits for the
+// snapshots that are open, and closes the shard. What comes later is
+// UNAVAILABLE. It may be called more than once.
 func (s *Shard) Close() error { return s.close() }
 
 // Pool holds the open shards of a process. It is safe for concurrent use.

@@ -30,12 +30,6 @@ func (s *Snapshot) Position(ctx context.Context) (Position, error) {
 	return h.Position, err
 }
 
-// Trimmed returns the last write that the history no longer has; 0 where it has all.
-func (s *Snapshot) Trimmed(ctx context.Context) (int64, error) {
-	h, err := s.opened(ctx)
-	return h.trimmed, err
-}
-
 // opened opens the snapshot where it is not open, and returns its head.
 func (s *Snapshot) opened(ctx context.Context) (head, error) {
 	s.mu.Lock()

@@ -145,7 +145,7 @@ func historyHasNoGaps(w *world) {
 	var done atomic.Bool
 	write := func(account string, n int) {
 		rnd := rand.New(rand.NewPCG(uint64(n), 7))
-		h := shards.NewHandle(account, w.keys, func(context.Context, bool) (*shards.Shard, error) { return w.shard, nil })
+		h := w.again(account)
 		for i := range 12 {
 			id := fmt.Sprintf("g%02d_%02d", n, i)
 			ops := []shards.Op{create("groups", id, nil), create("users", "u"+id, nil)}

@@ -28,6 +28,7 @@ type world struct {
 	mu       sync.Mutex
 	accounts []string
 	strays   []string // statements that named no account of the world
+	heard    func(shards.Statement)
 }
 
 // clock is a time that moves only when it is told to.
@@ -71,6 +72,9 @@ var scoped = regexp.MustCompile(`(?s)account_id = [?$](\d+)|\(account_id, .*VALU
 func (w *world) watch(s shards.Statement) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.heard != nil {
+		w.heard(s)
+	}
 	for _, m := range scoped.FindAllStringSubmatch(s.SQL, -1) {
 		n, _ := strconv.Atoi(m[1] + m[2])
 		if account, _ := s.Args[n-1].(string); slices.Contains(w.accounts, account) {
@@ -78,6 +82,18 @@ func (w *world) watch(s shards.Statement) {
 		}
 	}
 	w.strays = append(w.strays, s.SQL)
+}
+
+// listen has f see the statements from now on.
+func (w *world) listen(f func(shards.Statement)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.heard = f
+}
+
+// again returns another handle of an account of the world, as another request has it.
+func (w *world) again(account string) *shards.Handle {
+	return shards.NewHandle(account, w.keys, func(context.Context, bool) (*shards.Shard, error) { return w.shard, nil })
 }
 
 // handle begins an account where there is none of that name, and returns a handle for it.
@@ -89,7 +105,7 @@ func (w *world) handle(account string) *shards.Handle {
 	if err := w.shard.AddAccount(context.Background(), account); err != nil {
 		w.t.Fatal(err)
 	}
-	return shards.NewHandle(account, w.keys, func(context.Context, bool) (*shards.Shard, error) { return w.shard, nil })
+	return w.again(account)
 }
 
 // open returns a snapshot that is open, and where it is.
