@@ -61,7 +61,10 @@ func (c *serveCommand) run(ctx context.Context, _, stderr io.Writer) error {
 		return err
 	}
 	handler, err := newHandler(o, settings{
-		Auth: auth, Keys: keys, Log: log, Introspection: config.Introspection, ServeSchema: config.Introspection, Plain: !config.Projection,
+		Auth: auth, Keys: keys, Log: log, Plain: !config.Projection,
+		Introspection: config.Introspection, IntrospectionRoles: config.IntrospectionRoles,
+		// The page of the schema asks nobody who they are.
+		ServeSchema: config.Introspection && len(config.IntrospectionRoles) == 0, Documents: config.Limits.Documents,
 		Origins: config.CORS.Origins, MaxBody: config.Limits.MaxBody, Timeout: config.Limits.Timeout,
 	})
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"gatehouse/tenancy"
 	"gatehouse/transport"
+	"gatehouse/transport/guard"
 )
 
 // config is what serve is told: a YAML file, in which an unknown key is an
@@ -33,10 +34,13 @@ type config struct {
 	Limits struct {
 		MaxBody int64         `yaml:"maxBody"` // bytes
 		Timeout time.Duration `yaml:"timeout"`
+		// Documents are the limits of documents and their variables.
+		Documents guard.Limits `yaml:"documents"`
 	} `yaml:"limits"`
-	HTTP          httpConfig `yaml:"http"`
-	TLS           tlsConfig  `yaml:"tls"`
-	Introspection bool       `yaml:"introspection"`
+	HTTP               httpConfig `yaml:"http"`
+	TLS                tlsConfig  `yaml:"tls"`
+	Introspection      bool       `yaml:"introspection"`
+	IntrospectionRoles []string   `yaml:"introspectionRoles"` // empty: everybody
 	// Projection answers reads from the stored bodies; without it each field is resolved by itself.
 	Projection bool `yaml:"projection"`
 	Log        struct {
@@ -78,6 +82,7 @@ func defaultConfig() config {
 	c.Limits.MaxBody, c.Limits.Timeout = transport.DefaultMaxBody, transport.DefaultTimeout
 	c.HTTP.IdleTimeout, c.HTTP.Drain = defaultIdle, defaultDrain
 	c.Projection = true
+	c.Limits.Documents = guard.Limits{}.WithDefaults()
 	c.Log.Level, c.Log.Format = "info", "json"
 	return c
 }
@@ -137,7 +142,7 @@ func kindOf(goType string) string {
 		return "duration, for example 10s"
 	case "bool":
 		return "truth value: true or false"
-	case "int64":
+	case "int", "int64":
 		return "whole number"
 	case "string":
 		return "text"

@@ -16,6 +16,8 @@ const (
 	maxTimeout = 25 * time.Second
 	maxIdle    = time.Hour
 	maxDrain   = time.Minute
+	// maxDocumentLimit is beyond what anybody should allow, but no number that overflows.
+	maxDocumentLimit = 1 << 24
 )
 
 // check returns what is wrong with the values as such, a line each. What only the directory, the shards or the port can
@@ -46,6 +48,11 @@ func (c *config) check() (wrong problems) {
 	}
 	if c.Limits.Timeout <= 0 || c.Limits.Timeout > maxTimeout {
 		add("limits.timeout must be above 0s and at most %v", maxTimeout)
+	}
+	for _, limit := range c.Limits.Documents.All() {
+		if *limit.Value < 1 || *limit.Value > maxDocumentLimit {
+			add("limits.documents.%s must be 1 to %d", limit.Name, maxDocumentLimit)
+		}
 	}
 	if _, ok := logLevel(c.Log.Level); !ok {
 		add("log.level must be debug, info, warn or error, not %q", c.Log.Level)

@@ -6,7 +6,9 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // override puts the environment over the file: every key that holds a single
@@ -37,6 +39,9 @@ func (c *config) override(lookup lookupEnv) (wrong problems) {
 		"GATEHOUSE_LOG_LEVEL":             &c.Log.Level,
 		"GATEHOUSE_LOG_FORMAT":            &c.Log.Format,
 	}
+	for _, limit := range c.Limits.Documents.All() {
+		variables["GATEHOUSE_LIMITS_DOCUMENTS_"+screaming(limit.Name)] = limit.Value
+	}
 	for _, name := range slices.Sorted(maps.Keys(variables)) {
 		value, ok := lookup(name)
 		if !ok {
@@ -48,6 +53,8 @@ func (c *config) override(lookup lookupEnv) (wrong problems) {
 			*field = value
 		case *bool:
 			want = set(field, value, strconv.ParseBool, "true or false")
+		case *int:
+			want = set(field, value, strconv.Atoi, "a whole number")
 		case *int64:
 			want = set(field, value, wholeNumber, "a whole number")
 		case *time.Duration:
@@ -58,6 +65,18 @@ func (c *config) override(lookup lookupEnv) (wrong problems) {
 		}
 	}
 	return wrong
+}
+
+// screaming returns a key as a part of a variable's name: rootFields as ROOT_FIELDS.
+func screaming(key string) string {
+	var b strings.Builder
+	for _, c := range key {
+		if unicode.IsUpper(c) {
+			b.WriteByte('_')
+		}
+		b.WriteRune(unicode.ToUpper(c))
+	}
+	return b.String()
 }
 
 // set leaves field as it is where value can't be read, and returns what was wanted.

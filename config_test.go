@@ -79,6 +79,8 @@ func TestEveryMistakeInAConfigurationIsOneLine(t *testing.T) {
 		"origin with a path": {good + "cors: {origins: ['https://app.example.org/']}\n", "is not an origin"},
 		"wildcard origin":    {good + "cors: {origins: ['https://*']}\n", "is not an origin"},
 		"endless timeout":    {good + "limits: {timeout: 1h}\n", "limits.timeout"},
+		"no document":        {good + "limits: {documents: {depth: 0}}\n", "limits.documents.depth"},
+		"unknown limit":      {good + "limits: {documents: {dept: 1}}\n", `unknown key "dept"`},
 		"no body":            {good + "limits: {maxBody: 0}\n", "limits.maxBody"},
 		"half of TLS":        {good + "tls: {key: k.pem}\n", "tls needs both"},
 		"no certificate":     {good + "tls: {key: DATA/none, certificate: DATA/none}\n", "tls: "},
@@ -169,7 +171,7 @@ func TestTheEnvironmentCountsMoreThanTheFile(t *testing.T) {
 	t.Parallel()
 	env := map[string]string{
 		"GATEHOUSE_LISTEN": "127.0.0.1:1", "GATEHOUSE_LIMITS_MAX_BODY": "77", "GATEHOUSE_LIMITS_TIMEOUT": "3s",
-		"GATEHOUSE_INTROSPECTION": "true", "GATEHOUSE_PROJECTION": "false", "GATEHOUSE_TOKENS_CLAIMS_ACCOUNT": "org", "S": "$x" + testSecret,
+		"GATEHOUSE_INTROSPECTION": "true", "GATEHOUSE_PROJECTION": "false", "GATEHOUSE_TOKENS_CLAIMS_ACCOUNT": "org", "GATEHOUSE_LIMITS_DOCUMENTS_ROOT_FIELDS": "7", "S": "$x" + testSecret,
 	}
 	lookup := func(name string) (string, bool) { v, ok := env[name]; return v, ok }
 	path := configFor(t, "d", "tokens: {secrets: ['pre-${S}']}\n")
@@ -180,7 +182,7 @@ func TestTheEnvironmentCountsMoreThanTheFile(t *testing.T) {
 	want := defaultConfig()
 	want.Listen, want.Data, want.Regions, want.Introspection, want.Projection = "127.0.0.1:1", "d", []string{"UK"}, true, false
 	want.Secrets.Bookmarks, want.Tokens.Secrets = []string{testSecret}, []string{"pre-$x" + testSecret}
-	want.Tokens.Claims.Account, want.Limits.MaxBody, want.Limits.Timeout = "org", 77, 3*time.Second
+	want.Tokens.Claims.Account, want.Limits.MaxBody, want.Limits.Timeout, want.Limits.Documents.RootFields = "org", 77, 3*time.Second, 7
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

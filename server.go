@@ -21,6 +21,8 @@ type settings struct {
 	Introspection bool
 	// Plain resolves every field by itself: resolvers.Options.Plain.
 	Plain bool
+	// IntrospectionRoles are those that may read the schema; all where empty.
+	IntrospectionRoles []string
 	// ServeSchema serves the schema at /schema.graphql.
 	ServeSchema bool
 	// GraphiQL, where set, is served at /; of dev only.
@@ -28,13 +30,18 @@ type settings struct {
 	Origins  []string      // of browsers that may call; none where empty
 	MaxBody  int64         // bytes; transport's default where 0
 	Timeout  time.Duration // of one request; transport's default where 0
+	// Documents are the limits of documents; guard's defaults where zero.
+	Documents guard.Limits
 }
 
 // newHandler wires the gateway: transport admits a request through the gate,
 // which finds its account and shard, and the executor answers it.
 func newHandler(o *office, s settings) (http.Handler, error) {
+	documents := guard.New(resolvers.Schema(), guard.Options{
+		Limits: s.Documents, Suggestions: s.Introspection && len(s.IntrospectionRoles) == 0,
+	})
 	executor, err := resolvers.NewExecutor(resolvers.Options{
-		Log: s.Log, Introspection: s.Introspection, Plain: s.Plain, Check: guard.New(guard.Limits{}).Check,
+		Log: s.Log, Plain: s.Plain, Introspection: s.Introspection, IntrospectionRoles: s.IntrospectionRoles, Documents: documents,
 	})
 	if err != nil {
 		return nil, err
@@ -46,7 +53,7 @@ func newHandler(o *office, s settings) (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/graphql", cors(transport.NewHandler(transport.Config{
-		Executor: executor, Gate: gate, Log: s.Log, MaxBody: s.MaxBody, Timeout: s.Timeout,
+		Executor: executor, Guard: documents, Gate: gate, Log: s.Log, MaxBody: s.MaxBody, Timeout: s.Timeout,
 	})))
 	if s.ServeSchema {
 		mux.Handle("/schema.graphql", transport.Schema(schemaText()))

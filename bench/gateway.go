@@ -67,12 +67,13 @@ func newGateway(ctx context.Context, path string, keys *shards.Keyring, d *datas
 	if err != nil {
 		return nil, err
 	}
-	executor, err := resolvers.NewExecutor(resolvers.Options{Check: guard.New(guard.Limits{}).Check})
+	documents := guard.New(resolvers.Schema(), guard.Options{})
+	executor, err := resolvers.NewExecutor(resolvers.Options{Documents: documents})
 	if err != nil {
 		return nil, err
 	}
 	g.gate = tenancy.NewGate(auth, g.directory, g.pool, keys)
-	g.Handler = transport.NewHandler(transport.Config{Executor: executor, Gate: g.gate})
+	g.Handler = transport.NewHandler(transport.Config{Executor: executor, Guard: documents, Gate: g.gate})
 	return g, nil
 }
 

@@ -3,35 +3,36 @@ package resolvers
 import (
 	"context"
 	"log/slog"
+	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/99designs/gqlgen/graphql/handler/extension"
 	"github.com/99designs/gqlgen/graphql/handler/lru"
 	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"gatehouse/graph"
+	"gatehouse/tenancy"
 )
 
 // Options of an executor.
 type Options struct {
 	Log *slog.Logger
-	// Introspection lets callers read the schema.
-	Introspection bool
-	// Check, where set, refuses documents that are not worth validating. It
-	// sees the text of each that is not known yet.
-	Check func(document string) error
 	// Plain has every field resolved by the generated code: slower, and equal
 	// to the byte. For whoever suspects the projector.
 	Plain bool
+	// Introspection lets callers read the schema: those with one of the
+	// IntrospectionRoles, or everybody where that is empty.
+	Introspection      bool
+	IntrospectionRoles []string
+	// Documents, where set, holds valid documents by their text, so that
+	// nothing else is validated here. Each is one of Schema's.
+	Documents graphql.Cache[*ast.QueryDocument]
 }
 
-// parsedDocuments is how many documents are kept parsed and validated.
+// parsedDocuments is how many documents are kept parsed and validated where
+// Documents does not hold them.
 const parsedDocuments = 1000
-
-// maxTokens bounds what is parsed of a document.
-const maxTokens = 2000
 
 // NewExecutor returns what executes operations on the schema. A context
 // without a tenancy.Request gets no data.
@@ -46,12 +47,10 @@ func NewExecutor(o Options) (*executor.Executor, error) {
 	e := executor.New(graph.NewExecutableSchema(graph.Config{
 		Schema: public(whole()), Resolvers: Root{}, Directives: graph.DirectiveRoot{Scope: scope},
 	}))
-	documents := lru.New[*ast.QueryDocument](parsedDocuments)
-	e.SetQueryCache(documents)
-	if o.Check != nil {
-		e.Use(checkDocuments{check: o.Check, known: documents})
+	if o.Documents == nil {
+		o.Documents = lru.New[*ast.QueryDocument](parsedDocuments)
 	}
-	e.SetParserTokenLimit(maxTokens)
+	e.SetQueryCache(o.Documents)
 	p := presenter{log: o.Log}
 	e.SetErrorPresenter(p.present)
 	e.SetRecoverFunc(p.recovered)
@@ -76,8 +75,8 @@ func NewExecutor(o Options) (*executor.Executor, error) {
 	}
 	e.SetDisableSuggestion(!o.Introspection) // a suggestion tells the schema too
 	e.AroundRootFields(func(ctx context.Context, next graphql.RootResolver) graphql.Marshaler {
-		if name := graphql.GetRootFieldContext(ctx).Field.Name; !o.Introspection && (name == "__schema" || name == "__type") {
-			graphql.AddError(ctx, bad("introspection is off; the schema is documented elsewhere"))
+		if name := graphql.GetRootFieldContext(ctx).Field.Name; (name == "__schema" || name == "__type") && !o.introspects(ctx) {
+			graphql.AddError(ctx, bad("introspection is off for this caller; the schema is documented elsewhere"))
 			return graphql.Null
 		}
 		if graphql.GetOperationContext(ctx).Operation.Operation != ast.Mutation {
@@ -92,26 +91,13 @@ func NewExecutor(o Options) (*executor.Executor, error) {
 	return e, nil
 }
 
-// checkDocuments is gqlgen's hook in front of the parser and of validation,
-// which is quadratic in what a document may say.
-type checkDocuments struct {
-	check func(string) error
-	known graphql.Cache[*ast.QueryDocument]
-}
-
-func (checkDocuments) ExtensionName() string { return "checkDocuments" }
-
-func (checkDocuments) Validate(graphql.ExecutableSchema) error { return nil }
-
-// MutateOperationParameters refuses a document.
-func (c checkDocuments) MutateOperationParameters(ctx context.Context, p *graphql.RawParams) *gqlerror.Error {
-	if _, ok := c.known.Get(ctx, p.Query); ok {
-		return nil
+// introspects reports whether the caller may read the schema.
+func (o Options) introspects(ctx context.Context) bool {
+	if !o.Introspection || len(o.IntrospectionRoles) == 0 {
+		return o.Introspection
 	}
-	if err := c.check(p.Query); err != nil {
-		return gqlerror.Wrap(err)
-	}
-	return nil
+	request, ok := tenancy.RequestFrom(ctx)
+	return ok && slices.Contains(o.IntrospectionRoles, request.Caller.Role)
 }
 
 // scope lets only callers pass who hold the scope that a root field requires.

@@ -47,9 +47,12 @@ func public(schema *ast.Schema) *ast.Schema {
 	return &out
 }
 
+// Schema returns the public schema, which documents are validated against.
+func Schema() *ast.Schema { return public(whole()) }
+
 // SDL returns the public schema as text.
 func SDL() string {
 	var b strings.Builder
-	formatter.NewFormatter(&b, formatter.WithIndent("  ")).FormatSchema(public(whole()))
+	formatter.NewFormatter(&b, formatter.WithIndent("  ")).FormatSchema(Schema())
 	return b.String()
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 
 	"gatehouse/tenancy"
+	"gatehouse/transport/guard"
 )
 
 // Defaults of Config.
@@ -21,6 +22,8 @@ const (
 // Config of a GraphQL endpoint.
 type Config struct {
 	Executor graphql.GraphExecutor
+	// Guard, where set, is the Executor's source of documents, and bounds them.
+	Guard *guard.Guard
 	// Gate finds out who asks, and for which account: a tenancy.Gate.
 	Gate Gate
 	// Log gets one line for each request. Nothing is logged where it is nil.
@@ -59,7 +62,7 @@ func NewHandler(c Config) http.Handler {
 	if c.Executor == nil || c.Gate == nil {
 		panic("transport: a handler needs an Executor and a Gate")
 	}
-	h := &handler{pipeline: pipeline{c.Executor}, gate: c.Gate, maxBody: c.MaxBody, timeout: c.Timeout, compressor: newCompressor()}
+	h := &handler{pipeline: pipeline{executor: c.Executor, guard: c.Guard}, gate: c.Gate, maxBody: c.MaxBody, timeout: c.Timeout, compressor: newCompressor()}
 	if h.maxBody == 0 {
 		h.maxBody = DefaultMaxBody
 	}

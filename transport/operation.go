@@ -10,6 +10,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"gatehouse/shards"
+	"gatehouse/transport/guard"
 )
 
 var errNoResponse = errors.New("the executor gave no response")
@@ -18,6 +19,7 @@ var errNoResponse = errors.New("the executor gave no response")
 // through it, so what it checks and accounts for holds on all of them.
 type pipeline struct {
 	executor graphql.GraphExecutor
+	guard    *guard.Guard // nil leaves documents to the executor
 }
 
 // carrier is what a protocol can bring to the client and back.
@@ -41,6 +43,9 @@ type operation struct {
 // began an operation calls Next until it returns nil, or ends ctx, and then end.
 func (p *pipeline) begin(ctx context.Context, params *graphql.RawParams, can carrier) (*operation, error) {
 	ctx = graphql.StartOperationTrace(ctx)
+	if faults := p.check(params); len(faults) > 0 {
+		return p.faulty(graphql.WithOperationContext(ctx, &graphql.OperationContext{}), faults)
+	}
 	created, faults := p.executor.CreateOperationContext(ctx, params)
 	if created == nil {
 		return nil, errNoResponse
@@ -57,6 +62,21 @@ func (p *pipeline) begin(ctx context.Context, params *graphql.RawParams, can car
 	}
 	next, ctx := p.executor.DispatchOperation(ctx, created)
 	return &operation{next: func() *graphql.Response { return next(ctx) }}, nil
+}
+
+// check returns what is wrong with a document, or with the sizes of its variables.
+func (p *pipeline) check(params *graphql.RawParams) gqlerror.List {
+	if p.guard == nil {
+		return nil
+	}
+	doc, faults := p.guard.Document(params.Query)
+	if len(faults) > 0 {
+		return faults
+	}
+	if o := doc.Operations.ForName(params.OperationName); o != nil { // the executor says that there is none
+		return p.guard.Variables(o, params.Variables)
+	}
+	return nil
 }
 
 // faulty is for a document, operation name or variables that can't be executed.

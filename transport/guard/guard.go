@@ -1,113 +1,105 @@
 package guard
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
+	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 	"github.com/vektah/gqlparser/v2/parser"
-
-	"gatehouse/shards"
+	"github.com/vektah/gqlparser/v2/validator"
 )
 
-// Limits of a document. A zero field stands for its default.
-type Limits struct {
-	// Tokens of the whole text; 2,000 by default.
-	Tokens int `yaml:"tokens"`
-	// Selections written in the text, and with every spread counted as what
-	// it stands for; 500 and 2,000.
-	Selections int `yaml:"selections"`
-	Expanded   int `yaml:"expanded"`
-	// Depth of nested fields; 12. Below __schema and __type it is IntrospectionDepth, 20.
-	Depth              int `yaml:"depth"`
-	IntrospectionDepth int `yaml:"introspectionDepth"`
-	// Aliases with every spread counted; 30.
-	Aliases int `yaml:"aliases"`
-	// RootFields of the operation; 20.
-	RootFields int `yaml:"rootFields"`
-	// Directives in the text, and at one place; 30 and 5.
-	Directives int `yaml:"directives"`
-	Repeated   int `yaml:"repeated"`
-	// Fragments that are defined; 50.
-	Fragments int `yaml:"fragments"`
-	// Operations that are defined; 20.
-	Operations int `yaml:"operations"`
+// Options of a guard.
+type Options struct {
+	Limits Limits
+	// Suggestions tell what a caller may have meant, and so of the schema.
+	Suggestions bool
+	// CacheBytes is how much of documents is kept; 32 MiB by default.
+	CacheBytes int
 }
 
-func (l Limits) withDefaults() Limits {
-	for _, d := range []struct {
-		limit *int
-		value int
-	}{
-		{&l.Tokens, 2000}, {&l.Selections, 500}, {&l.Expanded, 2000}, {&l.Depth, 12}, {&l.IntrospectionDepth, 20},
-		{&l.Aliases, 30}, {&l.RootFields, 20}, {&l.Directives, 30}, {&l.Repeated, 5}, {&l.Fragments, 50}, {&l.Operations, 20},
-	} {
-		if *d.limit == 0 {
-			*d.limit = d.value
-		}
+// Guard turns texts into documents that may be executed. It is safe for
+// concurrent use.
+type Guard struct {
+	schema *ast.Schema
+	limits Limits
+	rules  []validator.Rule
+	known  *cache
+}
+
+var _ graphql.Cache[*ast.QueryDocument] = (*Guard)(nil)
+
+// New returns a guard for documents of a schema.
+func New(schema *ast.Schema, o Options) *Guard {
+	if o.CacheBytes == 0 {
+		o.CacheBytes = 32 << 20
 	}
-	return l
+	return &Guard{schema: schema, limits: o.Limits.WithDefaults(), rules: rulesOf(o.Suggestions), known: newCache(o.CacheBytes)}
 }
 
-// Guard checks documents. It is safe for concurrent use.
-type Guard struct{ limits Limits }
-
-// New returns a guard with these limits.
-func New(l Limits) *Guard { return &Guard{l.withDefaults()} }
-
-func exceeded(what string, limit int) error {
-	return &shards.Error{Code: shards.DocumentLimit, Message: fmt.Sprintf("the document has more than %d %s", limit, what)}
+// Document returns the document that text is, validated, or what is wrong with
+// it: DOCUMENT_LIMIT, or at most 20 faults. It must not be changed.
+func (g *Guard) Document(text string) (*ast.QueryDocument, gqlerror.List) {
+	if doc, ok := g.known.get(text); ok {
+		return doc, nil
+	}
+	doc, bytes, faults := g.prepare(text)
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	g.known.put(text, doc, bytes)
+	return doc, nil
 }
 
-// Check returns nil for a document that is cheap enough to be validated, and
-// DOCUMENT_LIMIT for any other. A document that can't be parsed is left to the
-// executor, which says where: then Check returns nil too.
-func (g *Guard) Check(text string) error {
-	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: text}, g.limits.Tokens)
+// Get is for an executor whose cache of documents the guard is: it asks for
+// what Document returned, and so neither parses nor validates anything itself.
+func (g *Guard) Get(_ context.Context, text string) (*ast.QueryDocument, bool) {
+	doc, faults := g.Document(text)
+	return doc, len(faults) == 0
+}
+
+// Add does nothing: only Document decides on what is executed.
+func (g *Guard) Add(context.Context, string, *ast.QueryDocument) {}
+
+// prepare also returns about how many bytes the document takes.
+func (g *Guard) prepare(text string) (*ast.QueryDocument, int, gqlerror.List) {
+	if len(text) > g.limits.Bytes {
+		return nil, 0, only(exceeded("bytes", g.limits.Bytes))
+	}
+	doc, err := g.parse(text)
 	if err != nil {
-		var parse *gqlerror.Error
-		if errors.As(err, &parse) && parse.Message == fmt.Sprintf("exceeded token limit of %d", g.limits.Tokens) {
-			return exceeded("tokens", g.limits.Tokens)
-		}
-		return nil
+		return nil, 0, only(err)
 	}
-	if len(doc.Operations) > g.limits.Operations {
-		return exceeded("operations", g.limits.Operations)
+	if len(doc.Operations) == 0 {
+		return nil, 0, only(gqlerror.Errorf("the document has no operation"))
 	}
-	if len(doc.Fragments) > g.limits.Fragments {
-		return exceeded("fragments", g.limits.Fragments)
+	footprint, err := measure(g.limits, doc)
+	if err != nil {
+		return nil, 0, only(err)
 	}
-	c := check{limits: g.limits, fragments: make(map[string]*fragment, len(doc.Fragments))}
-	for _, f := range doc.Fragments {
-		if c.fragments[f.Name] == nil { // validation refuses the second
-			c.fragments[f.Name] = &fragment{definition: f}
-		}
-		if err := c.directives(f.Directives); err != nil {
-			return err
-		}
+	if faults := g.validate(doc); len(faults) > 0 {
+		return nil, 0, faults
 	}
-	for _, o := range doc.Operations {
-		if err := c.directives(o.Directives); err != nil {
-			return err
-		}
-		for _, v := range o.VariableDefinitions {
-			if err := c.directives(v.Directives); err != nil {
-				return err
-			}
-		}
-		size, err := c.set(o.SelectionSet)
-		if err != nil {
-			return err
-		}
-		if size.roots > g.limits.RootFields {
-			return exceeded("root fields", g.limits.RootFields)
-		}
+	return doc, len(text) + footprint, mergeable(doc, 5*g.limits.Expanded)
+}
+
+func (g *Guard) parse(text string) (*ast.QueryDocument, error) {
+	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: text}, g.limits.Tokens)
+	var fault *gqlerror.Error
+	if errors.As(err, &fault) && fault.Message == fmt.Sprintf("exceeded token limit of %d", g.limits.Tokens) {
+		return nil, exceeded("tokens", g.limits.Tokens)
 	}
-	for _, f := range c.fragments { // those that nobody spreads are validated too
-		if _, err := c.fragment(f); err != nil {
-			return err
-		}
+	return doc, err
+}
+
+// only returns err as a list; what is a gqlerror already stays what it is.
+func only(err error) gqlerror.List {
+	var fault *gqlerror.Error
+	if errors.As(err, &fault) {
+		return gqlerror.List{fault}
 	}
-	return nil
+	return gqlerror.List{gqlerror.Wrap(err)}
 }

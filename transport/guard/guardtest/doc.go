@@ -1,0 +1,3 @@
+// Package guardtest has documents that are built to hurt, for tests of whatever
+// takes documents.
+package guardtest
