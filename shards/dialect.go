@@ -14,14 +14,6 @@ const (
 	postgresSQL
 )
 
-// fixed returns a text that is written with SQLite's placeholders.
-func (d dialect) fixed(text string) string {
-	if d == postgresSQL {
-		return strings.ReplaceAll(text, "?", "$")
-	}
-	return text
-}
-
 // builder collects the text and the bound arguments of one statement. Values
 // never enter the text, so one shape of a query has one text.
 type builder struct {
