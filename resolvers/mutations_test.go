@@ -124,6 +124,37 @@ func TestAnUpsertWritesTheGoodAndReportsTheBad(t *testing.T) {
 	w.want(gjson.Parse(data), "upsertGroups", `{"results":[],"errors":[{"code":"INVALID","field":["inputs"]}]}`)
 }
 
+// Whoever comes second finds what the first has made, and changes it.
+func TestUpsertsOfTheSameAtOnceMakeOneRecord(t *testing.T) {
+	t.Parallel()
+	const callers = 16
+	w := newWorld(t, "a")
+	var wg sync.WaitGroup
+	answers := make([]string, callers)
+	for i := range callers {
+		wg.Go(func() {
+			data, errs := w.run(w.request("a"), fmt.Sprintf(`mutation { upsertUsers(inputs: [{externalId: "1", patch: {
+				name: "%d", email: "one@example.com", role: MEMBER
+			}}]) { results { created errors { code field } } errors { code } } }`, i), nil)
+			answers[i] = data + strings.Join(errs, "")
+		})
+	}
+	wg.Wait()
+	created := 0
+	for _, a := range answers {
+		switch r := gjson.Get(a, "upsertUsers.results.0"); {
+		case r.Get("errors").Raw != "[]":
+			t.Error(a)
+		case r.Get("created").Bool():
+			created++
+		}
+	}
+	if created != 1 {
+		t.Errorf("%d have made it", created)
+	}
+	w.want(w.ask(w.request("a"), `{ users { nodes { version } } }`), "users.nodes", fmt.Sprintf(`[{"version":%d}]`, callers))
+}
+
 func TestAnIdempotencyKeyHasOneEffect(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "a", "b")

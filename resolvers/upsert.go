@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"gatehouse/graph"
@@ -89,16 +90,24 @@ func (e entity[T]) upserts(ctx context.Context, d *draft, k *kind, list []upsert
 	if err != nil {
 		return err
 	}
-	found, err := snap.List(ctx, shards.Page{
-		Table: snap.Table(k.table), Order: shards.Order{Column: "created_at"},
-		Where: []shards.Condition{{Column: "external_id", Op: shards.In, Value: ids}},
-	})
+	page := func(ids []any) shards.Page {
+		return shards.Page{
+			Table: snap.Table(k.table), Order: shards.Order{Column: "created_at"},
+			Where: []shards.Condition{{Column: "external_id", Op: shards.In, Value: ids}},
+		}
+	}
+	found, err := snap.List(ctx, page(ids))
 	if err != nil {
 		return err
 	}
 	rows := make(map[string]*shards.Row, len(found[""]))
 	for _, row := range found[""] {
 		rows[row.Text("externalId")] = row
+	}
+	ids = slices.DeleteFunc(ids, func(id any) bool { return rows[id.(string)] != nil })
+	if len(ids) > 0 { // another upsert of the same may be under way
+		absent := page(ids)
+		d.write.Absent = &absent
 	}
 	d.results = make([]result, len(list))
 	whole := d.faults

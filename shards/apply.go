@@ -53,6 +53,11 @@ func (w *committer) apply(ctx context.Context, heads map[string]*tally, account 
 			return *out, nil
 		}
 	}
+	if write.Absent != nil {
+		if err := w.absent(ctx, account, write.Absent); err != nil {
+			return Committed{}, err
+		}
+	}
 	at := now.Format(TimeFormat)
 	out := Committed{Position: h.Position, At: at}
 	seq := h.Seq + 1
@@ -84,6 +89,23 @@ func (w *committer) apply(ctx context.Context, heads map[string]*tally, account 
 		}
 	}
 	return out, nil
+}
+
+// absent refuses the write whose page is no longer empty.
+func (w *committer) absent(ctx context.Context, account string, p *Page) error {
+	b := newBuilder(sqliteSQL, account)
+	p.count(b)
+	return w.conn.query(ctx, b.statement(), func(row scanner) error {
+		var parent string
+		var n int64
+		if err := row.Scan(&parent, &n); err != nil {
+			return err
+		}
+		if n > 0 {
+			return &Refusal{Reason: Conflict}
+		}
+		return nil
+	})
 }
 
 // op writes one record and its change, or neither (invariant 3).

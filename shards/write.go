@@ -30,6 +30,10 @@ type Write struct {
 	// in Committed.Refused; without it one refusal undoes the whole write.
 	// An op whose version has moved undoes the whole write in both.
 	Partial bool
+	// Absent, where set, was an empty page when the write was prepared. Where it
+	// has a record by now, the whole write is a Conflict: somebody else has made
+	// what the caller looked for in vain and was about to create.
+	Absent *Page
 }
 
 // Op is one record's part in a Write. A record has one part in a write at most.

@@ -27,6 +27,7 @@ func Exercise(t *testing.T, open func(t *testing.T, opts shards.Options) *shards
 		{"MembershipsGoWithTheirEnds", membershipsCascade},
 		{"APartialWriteLeavesOutTheRefused", partialWrite},
 		{"AWriteIsAllOrNothing", allOrNothing},
+		{"WhatWasAbsentAndIsThereIsAConflict", absentConflicts},
 		{"AnAccountSeesNothingOfItsNeighbour", neighbours},
 		{"AKeyAnswersForItsWrite", keyAnswers},
 		{"AKeyIsForgottenAfterADay", keyExpires},

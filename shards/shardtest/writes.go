@@ -249,6 +249,34 @@ func allOrNothing(w *world) {
 }
 
 // neighbours: two accounts have the same ids for different records (invariant 1).
+func absentConflicts(w *world) {
+	h := w.handle("a")
+	snap := w.snapshot(h)
+	absent := shards.Page{
+		Table: snap.Table("groups"), Order: shards.Order{Column: "created_at"},
+		Where: []shards.Condition{{Column: "external_id", Op: shards.In, Value: []any{"X-1", "X-2"}}},
+	}
+	snap.Close()
+	other := create("groups", "g1", fields{"name": "Other", "externalId": "X-9"})
+	write := shards.Write{Absent: &absent, Partial: true, Ops: []shards.Op{other}}
+	if _, err := w.handle("b").Commit(context.Background(), &shards.Write{Ops: []shards.Op{create("groups", "g1", fields{"externalId": "X-2"})}}); err != nil {
+		w.t.Fatal(err)
+	}
+	if out, err := h.Commit(context.Background(), &write); err != nil || out.Position.Seq != 1 {
+		w.t.Fatalf("absent: %+v, %v", out, err)
+	}
+	w.commit(h, create("groups", "g2", fields{"name": "X", "externalId": "X-2"}))
+	write.Ops = []shards.Op{create("groups", "g3", fields{"name": "Left out"})}
+	_, err := h.Commit(context.Background(), &write)
+	var refusal *shards.Refusal
+	if !errors.As(err, &refusal) || refusal.Reason != shards.Conflict {
+		w.t.Errorf("present: %v", err)
+	}
+	if w.row(h, "groups", "g3") != nil || w.head(h).Seq != 2 {
+		w.t.Error("a part of the write is there")
+	}
+}
+
 func neighbours(w *world) {
 	a, b := w.handle("a"), w.handle("b")
 	empty := w.handle("empty")
