@@ -58,7 +58,7 @@ func limitsColumn() column[accountRow] {
 }
 
 type accountsCreate struct {
-	folderFlag
+	directoryFlags
 	jsonFlag
 	Name      string `arg:"" help:"The account's name: 1 to 63 of a-z, 0-9 and -."`
 	Residency string `required:"" placeholder:"REGION" help:"The region in which the data must stay, for example UK, or several: EU,UK."`
@@ -88,7 +88,7 @@ func (o *office) begin(ctx context.Context, a tenancy.Account) error {
 }
 
 type accountsList struct {
-	folderFlag
+	directoryFlags
 	jsonFlag
 }
 
@@ -105,7 +105,7 @@ func (c *accountsList) run(ctx context.Context, o *office, stdout, _ io.Writer) 
 }
 
 type accountsShow struct {
-	folderFlag
+	directoryFlags
 	jsonFlag
 	accountArg
 }
@@ -128,7 +128,7 @@ func (c *accountsShow) run(ctx context.Context, o *office, stdout, _ io.Writer) 
 }
 
 type accountsLimit struct {
-	folderFlag
+	directoryFlags
 	jsonFlag
 	accountArg
 	Limits map[string]string `arg:"" placeholder:"LIMIT=VALUE" help:"For example points=500 concurrency=4 trustedOnly=true; the value default takes one back. Limits are: points (a second, of each credential), burst (points saved up), concurrency (operations at once), cpu (milliseconds a second), sockets, trustedOnly."`
@@ -144,7 +144,7 @@ func (c *accountsLimit) run(ctx context.Context, o *office, stdout, _ io.Writer)
 
 // accountState is a command that sets the state of an account.
 type accountState struct {
-	folderFlag
+	directoryFlags
 	jsonFlag
 	accountArg
 }

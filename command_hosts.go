@@ -31,7 +31,7 @@ func showHosts(ctx context.Context, o *office, stdout io.Writer, asJSON bool, ac
 }
 
 type hostsAdd struct {
-	folderFlag
+	directoryFlags
 	jsonFlag
 	accountArg
 	Host string `arg:"" help:"A domain name, for example crm.example.org."`
@@ -45,7 +45,7 @@ func (c *hostsAdd) run(ctx context.Context, o *office, stdout, _ io.Writer) erro
 }
 
 type hostsRemove struct {
-	folderFlag
+	directoryFlags
 	jsonFlag
 	Host string `arg:"" help:"The domain name."`
 }
@@ -64,7 +64,7 @@ func (c *hostsRemove) run(ctx context.Context, o *office, stdout, _ io.Writer) e
 }
 
 type hostsList struct {
-	folderFlag
+	directoryFlags
 	jsonFlag
 	accountArg
 }

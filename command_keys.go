@@ -42,7 +42,7 @@ func keyColumns() []column[keyRow] {
 }
 
 type keysCreate struct {
-	folderFlag
+	directoryFlags
 	jsonFlag
 	accountArg
 	Name    string        `required:"" placeholder:"TEXT" help:"What the key is for; its name in the account's history."`
@@ -74,7 +74,7 @@ func (c *keysCreate) run(ctx context.Context, o *office, stdout, stderr io.Write
 }
 
 type keysList struct {
-	folderFlag
+	directoryFlags
 	jsonFlag
 	accountArg
 }
@@ -92,7 +92,7 @@ func (c *keysList) run(ctx context.Context, o *office, stdout, _ io.Writer) erro
 }
 
 type keysRevoke struct {
-	folderFlag
+	directoryFlags
 	jsonFlag
 	ID string `arg:"" name:"id" help:"The key's id: what follows gk_ in its text."`
 }

@@ -12,12 +12,16 @@ import (
 )
 
 type migrateCommand struct {
-	folderFlag
+	directoryFlags
 	jsonFlag
 }
 
-// folder implements officeCommand: this command makes what is missing.
-func (c *migrateCommand) folder() (string, bool) { return c.Data, true }
+// place implements officeCommand: this command makes what is missing.
+func (c *migrateCommand) place() place {
+	p := c.directoryFlags.place()
+	p.make = true
+	return p
+}
 
 type migrated struct {
 	Database string `json:"database"`
@@ -59,6 +63,9 @@ func (c *migrateCommand) run(ctx context.Context, o *office, stdout, _ io.Writer
 func (o *office) migrate(ctx context.Context, s tenancy.Shard) (result string, err error) {
 	if _, open := o.pool.Get(s.ID); open {
 		return "up to date", nil // or it would not have been opened
+	}
+	if !o.directory.Here(s) {
+		return "elsewhere", nil
 	}
 	spec, err := s.Spec(o.lookupEnv)
 	if err != nil {

@@ -42,18 +42,20 @@ func (c *serveCommand) run(ctx context.Context, _, stderr io.Writer) error {
 		return err
 	}
 	defer private.close()
-	at, err := claimSoon(config.Data)
-	if err != nil {
-		return err
+	var at *folder
+	if config.Data != "" {
+		if at, err = claimSoon(config.Data); err != nil {
+			return err
+		}
 	}
-	o, err := openOffice(ctx, at, officeOptions{Keys: keys, Log: log})
+	o, err := openOffice(ctx, at, officeOptions{Directory: config.Directory, Keys: keys, Log: log})
 	if err != nil {
 		_ = at.release()
 		return err
 	}
 	defer closeOffice(o, log)
 	// Now rather than at the first request: whoever starts it is still looking.
-	if err := o.openShards(ctx); err != nil {
+	if err := o.openShards(ctx, log); err != nil {
 		return err
 	}
 	auth, tokens, err := newAuthenticator(ctx, config, o, log)

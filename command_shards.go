@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -17,6 +19,7 @@ type shardRow struct {
 	Engine    string             `json:"engine"`
 	DSN       string             `json:"dsn"`
 	Region    string             `json:"region"`
+	Replicas  tenancy.Replicas   `json:"replicas"`
 	Dedicated bool               `json:"dedicated"`
 	State     tenancy.ShardState `json:"state"`
 	Accounts  int                `json:"accounts"` // closed ones too
@@ -27,6 +30,7 @@ func shardColumns() []column[shardRow] {
 		{"ID", func(s shardRow) string { return s.ID }},
 		{"ENGINE", func(s shardRow) string { return s.Engine }},
 		{"REGION", func(s shardRow) string { return s.Region }},
+		{"REPLICAS", func(s shardRow) string { return strconv.Itoa(len(s.Replicas)) }},
 		{"STATE", func(s shardRow) string { return string(s.State) }},
 		{"DEDICATED", func(s shardRow) string { return strconv.FormatBool(s.Dedicated) }},
 		{"ACCOUNTS", func(s shardRow) string { return strconv.Itoa(s.Accounts) }},
@@ -35,18 +39,24 @@ func shardColumns() []column[shardRow] {
 }
 
 type shardsAdd struct {
-	folderFlag
+	directoryFlags
 	jsonFlag
-	ID        string `arg:"" name:"id" help:"The shard's id: 1 to 63 of a-z, 0-9 and -."`
-	Engine    string `required:"" enum:"sqlite,postgres" placeholder:"ENGINE" help:"sqlite or postgres."`
-	DSN       string `name:"dsn" required:"" placeholder:"DSN" help:"For SQLite the path of a file; a relative one begins in the data folder. May name environment variables of the server as $${NAME}."`
-	Region    string `required:"" placeholder:"REGION" help:"Where the data lies, for example UK."`
-	Dedicated bool   `help:"The shard holds one account only."`
+	ID        string   `arg:"" name:"id" help:"The shard's id: 1 to 63 of a-z, 0-9 and -."`
+	Engine    string   `required:"" enum:"sqlite,postgres" placeholder:"ENGINE" help:"sqlite or postgres."`
+	DSN       string   `name:"dsn" required:"" placeholder:"DSN" help:"For SQLite the path of a file; a relative one begins in the data folder. May name environment variables of the server as $${NAME}."`
+	Region    string   `required:"" placeholder:"REGION" help:"Where the data lies, for example UK."`
+	Replica   []string `sep:"none" placeholder:"REGION=DSN" help:"A copy of a PostgreSQL shard that follows it, and where that lies. Repeat it for each."`
+	Dedicated bool     `help:"The shard holds one account only."`
 }
 
 func (c *shardsAdd) run(ctx context.Context, o *office, stdout, _ io.Writer) error {
+	replicas, err := parseReplicas(c.Replica)
+	if err != nil {
+		return err
+	}
 	s := tenancy.Shard{
-		ID: c.ID, Engine: c.Engine, DSN: storedDSN(c.Engine, c.DSN), Region: c.Region, Dedicated: c.Dedicated, State: tenancy.ShardActive,
+		ID: c.ID, Engine: c.Engine, DSN: storedDSN(c.Engine, c.DSN), Region: c.Region, Replicas: replicas,
+		Dedicated: c.Dedicated, State: tenancy.ShardActive,
 	}
 	// The row comes last: nobody is sent to a shard that can't be opened.
 	if err := o.checkNewShard(ctx, s); err != nil {
@@ -62,7 +72,23 @@ func (c *shardsAdd) run(ctx context.Context, o *office, stdout, _ io.Writer) err
 }
 
 func rowOfShard(s tenancy.Shard) shardRow {
-	return shardRow{ID: s.ID, Engine: s.Engine, DSN: s.DSN, Region: s.Region, Dedicated: s.Dedicated, State: s.State}
+	return shardRow{
+		ID: s.ID, Engine: s.Engine, DSN: s.DSN, Region: s.Region, Replicas: append(tenancy.Replicas{}, s.Replicas...),
+		Dedicated: s.Dedicated, State: s.State,
+	}
+}
+
+// parseReplicas reads REGION=DSN.
+func parseReplicas(texts []string) (tenancy.Replicas, error) {
+	var replicas tenancy.Replicas
+	for _, text := range texts {
+		region, dsn, ok := strings.Cut(text, "=")
+		if !ok || strings.Contains(region, ":") {
+			return nil, errors.New("write a replica as REGION=DSN, for example UK=postgres://app@replica.example.org/uk")
+		}
+		replicas = append(replicas, tenancy.Replica{DSN: dsn, Region: region})
+	}
+	return replicas, nil
 }
 
 // storedDSN is what the directory keeps of a DSN: a relative path begins in
@@ -74,9 +100,16 @@ func storedDSN(engine, dsn string) string {
 	return "${" + dataVariable + "}/" + filepath.ToSlash(filepath.Clean(dsn))
 }
 
-// checkNewShard refuses a shard whose database another one has, before it is
-// opened a second time.
+// checkNewShard refuses what can't become a shard, before its database is made,
+// and one whose database another shard has, before that is opened a second time.
 func (o *office) checkNewShard(ctx context.Context, s tenancy.Shard) error {
+	if s.Engine == "sqlite" && o.url != "" && (o.at == nil || !inFolder(s.DSN)) {
+		// Another gateway would open the same file, or make one of the same name.
+		return errors.New("with a directory on PostgreSQL, an SQLite shard must lie in a data folder; name the folder by --data and a path in it by --dsn")
+	}
+	if err := s.Check(); err != nil {
+		return err
+	}
 	others, err := o.directory.Shards(ctx)
 	if err != nil {
 		return err
@@ -94,6 +127,11 @@ func (o *office) checkNewShard(ctx context.Context, s tenancy.Shard) error {
 	return nil
 }
 
+func inFolder(dsn string) bool {
+	path, ok := strings.CutPrefix(dsn, "${"+dataVariable+"}/")
+	return ok && filepath.IsLocal(path)
+}
+
 // makeShard makes and migrates the database of a shard that is not open.
 func (o *office) makeShard(ctx context.Context, s tenancy.Shard) error {
 	spec, err := s.Spec(o.lookupEnv)
@@ -108,7 +146,7 @@ func (o *office) makeShard(ctx context.Context, s tenancy.Shard) error {
 }
 
 type shardsList struct {
-	folderFlag
+	directoryFlags
 	jsonFlag
 }
 
@@ -133,16 +171,44 @@ func (c *shardsList) run(ctx context.Context, o *office, stdout, _ io.Writer) er
 	return show(stdout, c.JSON, rows, shardColumns()...)
 }
 
+type shardsReplicas struct {
+	directoryFlags
+	jsonFlag
+	ID      string   `arg:"" name:"id" help:"The shard's id."`
+	Replica []string `arg:"" optional:"" placeholder:"REGION=DSN" help:"All its replicas; none where there is none here."`
+}
+
+func (c *shardsReplicas) run(ctx context.Context, o *office, stdout, _ io.Writer) error {
+	replicas, err := parseReplicas(c.Replica)
+	if err != nil {
+		return err
+	}
+	s, err := o.directory.SetReplicas(ctx, c.ID, replicas)
+	if err != nil {
+		return err
+	}
+	return showOne(stdout, c.JSON, rowOfShard(s), shardColumns()...)
+}
+
 // openShards opens all shards of the directory. It goes on behind one that
-// fails, so that all which do are named.
-func (o *office) openShards(ctx context.Context) error {
+// fails, so that all which do are named. One on PostgreSQL may be back in a
+// moment and has other gateways too: it is no reason not to serve the others.
+func (o *office) openShards(ctx context.Context, log *slog.Logger) error {
 	all, err := o.directory.Shards(ctx)
 	if err != nil {
 		return err
 	}
 	var wrong problems
 	for _, s := range all {
-		if _, err := o.shard(ctx, s.ID); err != nil {
+		if !o.directory.Here(s) {
+			log.Warn("an SQLite shard is not in this data folder: its accounts are MISDIRECTED here", "shard", s.ID)
+			continue
+		}
+		_, err := o.shard(ctx, s.ID)
+		switch {
+		case err != nil && s.Engine == "postgres":
+			log.Error("a shard can't be opened: its accounts are UNAVAILABLE until it can", "shard", s.ID, "error", err)
+		case err != nil:
 			wrong = append(wrong, plain(err))
 		}
 	}

@@ -10,7 +10,7 @@ import (
 
 const description = `GraphQL API gateway for software that many accounts share.
 
-The data folder (--data) holds the account directory. While "dev" or "serve" runs on it, the other commands are carried out by that process, so that what they change is in force at once.
+The data folder (--data) holds the account directory. While "dev" or "serve" runs on it, the other commands are carried out by that process, so that what they change is in force at once. A directory on PostgreSQL (--directory) is shared by many gateways; what changes there is in force everywhere within a second.
 
 Exit codes: 0 done, 1 failed, with one line on stderr, 2 wrong command line.`
 
@@ -41,8 +41,9 @@ type commandLine struct {
 	} `cmd:"" group:"directory" help:"Add, remove and list the custom domains of accounts."`
 
 	Shards struct {
-		Add  shardsAdd  `cmd:"" help:"Add a shard. Its database is made where there is none."`
-		List shardsList `cmd:"" help:"List all shards."`
+		Add      shardsAdd      `cmd:"" help:"Add a shard. Its database is made where there is none."`
+		List     shardsList     `cmd:"" help:"List all shards."`
+		Replicas shardsReplicas `cmd:"" help:"Say which replicas a shard has. Gateways learn of it when they start."`
 	} `cmd:"" group:"data" help:"Add and list the databases that hold accounts."`
 	Migrate migrateCommand `cmd:"" group:"data" help:"Bring the directory and all shards up to date."`
 
@@ -55,18 +56,41 @@ type localCommand interface {
 	run(ctx context.Context, stdout, stderr io.Writer) error
 }
 
-// officeCommand is carried out by the process that owns the data folder.
+// officeCommand is carried out by the process that owns the data folder; where
+// the command needs none, by this one.
 type officeCommand interface {
 	run(ctx context.Context, o *office, stdout, stderr io.Writer) error
-	// folder is the data folder; make: it is made where there is none.
-	folder() (path string, make bool)
+	place() place
+}
+
+// place says where an office is.
+type place struct {
+	folder    string // the data folder, "" where there is none
+	directory string // the URL of a directory on PostgreSQL, "" where it is in the folder
+	make      bool   // folder and directory are made where there are none
+}
+
+const defaultFolder = "./data"
+
+// directoryFlags are of all commands on an account directory.
+type directoryFlags struct {
+	Data      string `env:"GATEHOUSE_DATA" placeholder:"FOLDER" help:"The data folder (./data, and none with --directory)."`
+	Directory string `env:"GATEHOUSE_DIRECTORY" placeholder:"URL" help:"The account directory where it is on PostgreSQL: postgres://USER:$${VARIABLE}@HOST/DATABASE, with the password in an environment variable."`
+}
+
+func (f directoryFlags) place() place {
+	p := place{folder: f.Data, directory: f.Directory}
+	if p == (place{}) {
+		p.folder = defaultFolder
+	}
+	return p
 }
 
 type folderFlag struct {
 	Data string `default:"./data" env:"GATEHOUSE_DATA" placeholder:"FOLDER" help:"The data folder (${default})."`
 }
 
-func (f folderFlag) folder() (string, bool) { return f.Data, false }
+func (f folderFlag) place() place { return place{folder: f.Data} }
 
 type jsonFlag struct {
 	JSON bool `name:"json" help:"Print JSON, for programs."`

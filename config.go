@@ -20,11 +20,13 @@ import (
 // config is what serve is told: a YAML file, in which an unknown key is an
 // error, and over it the environment. examples/gatehouse.yml explains the keys.
 type config struct {
-	Listen  string   `yaml:"listen"`
-	Private string   `yaml:"private"` // none where empty
-	Data    string   `yaml:"data"`
-	Regions []string `yaml:"regions"`
-	Secrets struct {
+	Listen  string `yaml:"listen"`
+	Private string `yaml:"private"` // none where empty
+	Data    string `yaml:"data"`
+	// Directory is the URL of a directory on PostgreSQL; with it Data may be empty.
+	Directory string   `yaml:"directory"`
+	Regions   []string `yaml:"regions"`
+	Secrets   struct {
 		Bookmarks []string `yaml:"bookmarks"` // the first signs, all are accepted
 	} `yaml:"secrets"`
 	Tokens tokensConfig `yaml:"tokens"`

@@ -31,8 +31,8 @@ func (c *config) check() (wrong problems) {
 		add("private: %q is no address; write host:port, for example 127.0.0.1:8081", c.Private)
 	}
 	wrong = append(wrong, c.checkHTTP()...)
-	if c.Data == "" {
-		add("data is missing: the folder with the account directory")
+	if c.Data == "" && c.Directory == "" {
+		add("data is missing: the folder with the account directory; or directory, where it is on PostgreSQL")
 	}
 	if len(c.Regions) == 0 {
 		add("regions is missing: those whose accounts this gateway may serve, for example [UK]")

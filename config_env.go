@@ -18,6 +18,7 @@ func (c *config) override(lookup lookupEnv) (wrong problems) {
 		"GATEHOUSE_LISTEN":                &c.Listen,
 		"GATEHOUSE_PRIVATE":               &c.Private,
 		"GATEHOUSE_DATA":                  &c.Data,
+		"GATEHOUSE_DIRECTORY":             &c.Directory,
 		"GATEHOUSE_HTTP_H2C":              &c.HTTP.H2C,
 		"GATEHOUSE_HTTP_IDLE_TIMEOUT":     &c.HTTP.IdleTimeout,
 		"GATEHOUSE_HTTP_DRAIN":            &c.HTTP.Drain,

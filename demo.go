@@ -52,13 +52,13 @@ func openDemo(ctx context.Context, at *folder, log *slog.Logger) (o *office, sec
 	if o, err = openOffice(ctx, at, officeOptions{Keys: keys, Log: log, Make: true, Migrate: true}); err != nil {
 		return nil, secrets, err
 	}
-	if err = o.makeDemo(ctx, keys); err != nil {
+	if err = o.makeDemo(ctx, keys, log); err != nil {
 		return nil, secrets, errors.Join(err, o.pool.Close(), o.directory.Close())
 	}
 	return o, secrets, nil
 }
 
-func (o *office) makeDemo(ctx context.Context, keys *shards.Keyring) error {
+func (o *office) makeDemo(ctx context.Context, keys *shards.Keyring, log *slog.Logger) error {
 	for _, s := range demoShards() {
 		_, err := o.directory.Shard(ctx, s.ID)
 		if errors.Is(err, tenancy.ErrNotFound) {
@@ -68,7 +68,7 @@ func (o *office) makeDemo(ctx context.Context, keys *shards.Keyring) error {
 			return err
 		}
 	}
-	if err := o.openShards(ctx); err != nil {
+	if err := o.openShards(ctx, log); err != nil {
 		return err
 	}
 	for _, demo := range demoAccounts() {

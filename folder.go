@@ -63,7 +63,13 @@ func (f *folder) has(name string) bool {
 	return err == nil
 }
 
-func (f *folder) release() error { return f.lock.Close() }
+// release gives the folder back; where there is none (nil) it does nothing.
+func (f *folder) release() error {
+	if f == nil {
+		return nil
+	}
+	return f.lock.Close()
+}
 
 // Files of a data folder.
 const (

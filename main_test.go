@@ -15,9 +15,14 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"gatehouse/shards/pgtest"
 )
 
-var program string // the built binary
+var (
+	program  string // the built binary
+	postgres = pgtest.Shared{Replicas: 2}
+)
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
@@ -31,7 +36,7 @@ func TestMain(m *testing.M) {
 			fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
 			return 1
 		}
-		return m.Run()
+		return postgres.Main(m)
 	}())
 }
 
@@ -135,12 +140,18 @@ func (s *server) stop(t testing.TB) int {
 	return s.cmd.ProcessState.ExitCode()
 }
 
-// ask sends an operation and returns the answer.
+// ask sends an operation that needs no data, and returns the answer.
 func (s *server) ask(t testing.TB, credential string) string {
+	t.Helper()
+	return s.send(t, credential, "{ __typename }")
+}
+
+// send sends an operation and returns the answer.
+func (s *server) send(t testing.TB, credential, query string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/graphql", strings.NewReader(`{"query":"{ __typename }"}`))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/graphql", strings.NewReader(fmt.Sprintf(`{"query":%q}`, query)))
 	if err != nil {
 		t.Fatal(err)
 	}

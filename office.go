@@ -18,10 +18,12 @@ import (
 // folder can be moved with what is in it.
 const dataVariable = "GATEHOUSE_DATA"
 
-// office is where commands are carried out: a data folder that this process
-// owns, with its directory and the shards that it names.
+// office is where commands are carried out: an account directory, the shards
+// that it names, and a data folder that this process owns. The folder holds the
+// directory unless that is on PostgreSQL; then there may be no folder.
 type office struct {
-	at        *folder
+	at        *folder // nil where there is none
+	url       string  // of a directory on PostgreSQL, as it was given
 	directory *tenancy.Directory
 	pool      *shards.Pool
 	scopes    []string // all that the schema names
@@ -32,27 +34,40 @@ type office struct {
 type officeOptions struct {
 	Keys *shards.Keyring // nil where nobody reads
 	Log  *slog.Logger    // may be nil
+	// Directory is the URL of a directory on PostgreSQL; without it the directory
+	// is in the folder.
+	Directory string
 	// Make makes the directory where there is none.
 	Make bool
 	// Migrate makes and migrates shards when they are opened.
 	Migrate bool
 }
 
-// openOffice opens the directory of a data folder. It does not open shards.
+// openOffice opens the directory. at is nil where it is on PostgreSQL and there
+// is no data folder. It does not open shards.
 func openOffice(ctx context.Context, at *folder, options officeOptions) (*office, error) {
-	if !options.Make && !at.has(directoryFile) {
-		return nil, fmt.Errorf("there is no account directory in %s; `gatehouse migrate` makes an empty one, `gatehouse dev` one with demo data", at.path)
-	}
 	scopes, err := knownScopes()
 	if err != nil {
 		return nil, err
 	}
-	o := &office{at: at, scopes: scopes, now: time.Now}
-	o.directory, err = tenancy.OpenDirectory(ctx, at.file(directoryFile), tenancy.Options{
-		Scopes: scopes, LookupEnv: o.lookupEnv, Now: o.now,
+	o := &office{at: at, url: options.Directory, scopes: scopes, now: time.Now}
+	dsn := options.Directory
+	switch {
+	case dsn == "":
+		dsn = at.file(directoryFile)
+	case !tenancy.IsPostgres(dsn):
+		return nil, errors.New("the directory's URL must begin with postgres://; one on SQLite is in the data folder")
+	}
+	o.directory, err = tenancy.OpenDirectory(ctx, dsn, tenancy.Options{
+		Scopes: scopes, LookupEnv: o.lookupEnv, Now: o.now, Existing: !options.Make,
 		NewID: func() string { return shards.NewID("account") },
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, tenancy.ErrNoDirectory) && options.Directory != "":
+		return nil, fmt.Errorf("%w in the database that the directory's URL names; `gatehouse migrate` makes an empty one", tenancy.ErrNoDirectory)
+	case errors.Is(err, tenancy.ErrNoDirectory):
+		return nil, fmt.Errorf("%w in %s; `gatehouse migrate` makes an empty one, `gatehouse dev` one with demo data", tenancy.ErrNoDirectory, at.path)
+	case err != nil:
 		return nil, err
 	}
 	o.pool = shards.NewPool(shards.Options{Keys: options.Keys, Log: options.Log, Now: o.now, Create: options.Migrate})
@@ -61,6 +76,9 @@ func openOffice(ctx context.Context, at *folder, options officeOptions) (*office
 
 func (o *office) lookupEnv(name string) (string, bool) {
 	if name == dataVariable {
+		if o.at == nil {
+			return "", false
+		}
 		return o.at.path, true
 	}
 	return os.LookupEnv(name)
@@ -74,6 +92,9 @@ func (o *office) shard(ctx context.Context, id string) (*shards.Shard, error) {
 	s, err := o.directory.Shard(ctx, id)
 	if err != nil {
 		return nil, err
+	}
+	if !o.directory.Here(s) {
+		return nil, fmt.Errorf("the shard %s lies in the data folder of a gateway; give the command there, with --data", id)
 	}
 	spec, err := s.Spec(o.lookupEnv)
 	if err != nil {
@@ -92,6 +113,9 @@ func (o *office) execute(ctx context.Context, args []string, stdout, stderr io.W
 	if !ok {
 		return report(errors.New("this command is not one for the owner of a data folder"), stderr)
 	}
+	if url := c.place().directory; url != "" && url != o.url {
+		return report(errors.New("the process that owns the data folder has another account directory"), stderr)
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return report(c.run(ctx, o, stdout, stderr), stderr)
@@ -105,8 +129,12 @@ func (o *office) close() error {
 // runInOffice carries a command out in the process that owns its data folder:
 // this one where nobody does, else the server that does.
 func runInOffice(ctx context.Context, c officeCommand, args []string, stdout, stderr io.Writer) int {
-	path, create := c.folder()
-	if create {
+	in := c.place()
+	if in.folder == "" {
+		return runHere(ctx, nil, in, args, stdout, stderr)
+	}
+	path := in.folder
+	if in.make {
 		if err := makeFolder(path); err != nil {
 			return report(err, stderr)
 		}
@@ -116,7 +144,7 @@ func runInOffice(ctx context.Context, c officeCommand, args []string, stdout, st
 	for deadline := time.Now().Add(10 * time.Second); ; {
 		at, err := claim(path)
 		if err == nil {
-			return runHere(ctx, at, create, args, stdout, stderr)
+			return runHere(ctx, at, in, args, stdout, stderr)
 		}
 		if !errors.Is(err, errInUse) {
 			return report(err, stderr)
@@ -137,8 +165,8 @@ func runInOffice(ctx context.Context, c officeCommand, args []string, stdout, st
 	}
 }
 
-func runHere(ctx context.Context, at *folder, create bool, args []string, stdout, stderr io.Writer) int {
-	o, err := openOffice(ctx, at, officeOptions{Make: create})
+func runHere(ctx context.Context, at *folder, in place, args []string, stdout, stderr io.Writer) int {
+	o, err := openOffice(ctx, at, officeOptions{Directory: in.directory, Make: in.make})
 	if err != nil {
 		return report(errors.Join(err, at.release()), stderr)
 	}

@@ -38,7 +38,11 @@ func serve(ctx context.Context, o *office, f front, h *health, log *slog.Logger,
 
 	accepted, commanded := make(chan error, 1), make(chan error, 1)
 	go func() { accepted <- f.serve(server) }()
-	go func() { commanded <- socket.Serve(commands) }()
+	if commands == nil {
+		commanded = nil
+	} else {
+		go func() { commanded <- socket.Serve(commands) }()
+	}
 	h.serving.Store(true)
 	ready()
 	select {
@@ -63,7 +67,9 @@ func serve(ctx context.Context, o *office, f front, h *health, log *slog.Logger,
 			_ = s.Close()
 		}
 	}
-	<-commanded
+	if commanded != nil {
+		<-commanded
+	}
 	return err
 }
 

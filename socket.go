@@ -53,9 +53,13 @@ func socketPath(dir string) (string, error) {
 	return path, nil
 }
 
-// listenSocket opens the socket of an office. The office has the folder's
-// lock, so a socket that is there was left behind.
+// listenSocket opens the socket of an office, in its folder: nil where it has
+// none. The office has the folder's lock, so a socket that is there was left
+// behind.
 func (o *office) listenSocket() (net.Listener, error) {
+	if o.at == nil {
+		return nil, nil
+	}
 	path, err := socketPath(o.at.path)
 	if err != nil {
 		return nil, err

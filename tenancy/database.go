@@ -16,6 +16,8 @@ type database struct {
 	write *bun.DB
 	read  *bun.DB
 	hot   *sql.DB // of the lookups, where they have one of their own
+	// shared: other machines may have it open too.
+	shared bool
 	// begin, where set, begins each change.
 	begin func(ctx context.Context, tx bun.Tx) error
 

@@ -13,6 +13,10 @@ import (
 // directory does not hold.
 var ErrNotFound = errors.New("not found in the directory")
 
+// ErrNoDirectory is in the chain of OpenDirectory's error where there is none
+// and none was to be made.
+var ErrNoDirectory = errors.New("there is no account directory")
+
 // Directory knows the accounts, their hosts and API keys, and the shards. It
 // is the only thing in this package that reads or writes a database.
 //
@@ -42,6 +46,8 @@ type Options struct {
 	CacheSize int
 	// Scopes are those which an API key may hold.
 	Scopes []string
+	// Existing keeps OpenDirectory from making a directory where there is none.
+	Existing bool
 	// NewID makes ids for accounts; without it every account needs one given.
 	NewID func() string
 	// LookupEnv finds the variables that a DSN names; os.LookupEnv by default.
@@ -71,8 +77,8 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
-// OpenDirectory opens the directory that dsn names, creates it where there is
-// none and brings its tables up to date. dsn is the path of an SQLite file, or
+// OpenDirectory opens the directory that dsn names, makes it where there is
+// none (unless options.Existing) and brings its tables up to date. dsn is the path of an SQLite file, or
 // the postgres:// URL of a database that many gateways may share. It may name
 // environment variables, as a shard's DSN may, and holds no password. Close it
 // after use.
@@ -93,7 +99,7 @@ func OpenDirectory(ctx context.Context, dsn string, options Options) (*Directory
 		return nil, fmt.Errorf("directory: %w", err)
 	}
 	d := &Directory{options: options}
-	if d.database, err = open(ctx, expanded); err != nil {
+	if d.database, err = open(ctx, expanded, options.Existing); err != nil {
 		return nil, err
 	}
 	d.accounts = newLeased(options, d.readAccount)

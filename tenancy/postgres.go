@@ -29,7 +29,7 @@ func IsPostgres(dsn string) bool {
 }
 
 // openPostgres opens a database that other gateways may have open too.
-func openPostgres(ctx context.Context, dsn string) (db *database, err error) {
+func openPostgres(ctx context.Context, dsn string, existing bool) (db *database, err error) {
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("directory: %w", err) // without the password
@@ -37,7 +37,7 @@ func openPostgres(ctx context.Context, dsn string) (db *database, err error) {
 	if config.DefaultQueryExecMode == pgx.QueryExecModeSimpleProtocol {
 		return nil, errors.New("directory: its DSN asks for the simple protocol, in which values become part of the SQL text; behind PgBouncer use default_query_exec_mode=exec")
 	}
-	db = &database{begin: beginChange}
+	db = &database{shared: true, begin: beginChange}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("open directory %s on %s: %w", config.Database, config.Host, err), db.close())
@@ -49,6 +49,15 @@ func openPostgres(ctx context.Context, dsn string) (db *database, err error) {
 	plain.DefaultQueryExecMode = pgx.QueryExecModeExec
 	db.write = bun.NewDB(postgresPool(plain, commandConnections), pgdialect.New())
 	db.read = db.write
+	if existing {
+		var there bool
+		if err := db.read.QueryRowContext(ctx, "SELECT to_regclass('bun_migrations') IS NOT NULL").Scan(&there); err != nil {
+			return db, err
+		}
+		if !there {
+			return db, ErrNoDirectory
+		}
+	}
 	if err := db.migrateAlone(ctx); err != nil {
 		return db, err
 	}

@@ -57,7 +57,7 @@ func (d *Directory) SetReplicas(ctx context.Context, id string, replicas Replica
 			return err
 		}
 		row.Replicas = replicas
-		if err := checkShard(row.Shard); err != nil {
+		if err := row.Check(); err != nil {
 			return err
 		}
 		// Closed accounts count too: their data may still lie there.

@@ -99,6 +99,9 @@ func (g *Gate) route(ctx context.Context, account Account, fresh bool) (*shards.
 	} else { // it may have been opened for another account
 		err = checkResidency(account.Residency, shard.Spec)
 	}
+	if shards.CodeOf(err) == shards.Misdirected {
+		return nil, err
+	}
 	if err != nil {
 		return nil, &shards.Error{
 			Code: shards.Unavailable, Message: "the account can't be reached just now", RetryAfter: time.Second,
@@ -115,6 +118,9 @@ func (g *Gate) open(ctx context.Context, account Account) (*shards.Shard, error)
 	}
 	if err := checkResidency(account.Residency, s.spec()); err != nil {
 		return nil, err
+	}
+	if !g.directory.Here(s) {
+		return nil, &shards.Error{Code: shards.Misdirected, Message: "this account is served by another gateway"}
 	}
 	spec, err := s.Spec(g.directory.options.LookupEnv)
 	if err != nil {

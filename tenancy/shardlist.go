@@ -3,6 +3,7 @@ package tenancy
 import (
 	"cmp"
 	"context"
+	"os"
 	"slices"
 
 	"github.com/uptrace/bun"
@@ -68,7 +69,7 @@ func (d *Directory) AddShard(ctx context.Context, s Shard) error {
 	if s.State == "" {
 		s.State = ShardActive
 	}
-	if err := checkShard(s); err != nil {
+	if err := s.Check(); err != nil {
 		return err
 	}
 	return d.change(ctx, func(ctx context.Context, tx bun.Tx) error {
@@ -84,7 +85,8 @@ func (d *Directory) AddShard(ctx context.Context, s Shard) error {
 	})
 }
 
-func checkShard(s Shard) error {
+// Check returns what speaks against the shard as such; AddShard refuses it too.
+func (s Shard) Check() error {
 	if err := checkName("a shard's id", s.ID); err != nil {
 		return err
 	}
@@ -111,6 +113,19 @@ func checkShardState(s ShardState) error {
 		return refuse("a shard's state must be active or draining")
 	}
 	return nil
+}
+
+// Here reports whether this process can have the shard. With a directory that
+// other machines share, one on SQLite may lie in another gateway's data folder.
+func (d *Directory) Here(s Shard) bool {
+	if s.Engine != "sqlite" || !d.shared {
+		return true
+	}
+	path, err := ExpandDSN(s.DSN, d.options.LookupEnv)
+	if err == nil {
+		_, err = os.Stat(path)
+	}
+	return err == nil
 }
 
 // SetShardState drains a shard or takes it back into use.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -19,7 +20,7 @@ import (
 )
 
 // openSQLite opens the file that dsn names, and makes it where there is none.
-func openSQLite(ctx context.Context, dsn string) (db *database, err error) {
+func openSQLite(ctx context.Context, dsn string, existing bool) (db *database, err error) {
 	path, err := sqlitePath(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("directory: %w", err)
@@ -30,6 +31,9 @@ func openSQLite(ctx context.Context, dsn string) (db *database, err error) {
 			err = errors.Join(fmt.Errorf("open directory %s: %w", path, err), db.close())
 		}
 	}()
+	if _, err := os.Stat(path); existing && errors.Is(err, fs.ErrNotExist) {
+		return db, ErrNoDirectory
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return db, err
 	}
