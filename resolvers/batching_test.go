@@ -100,10 +100,25 @@ func TestAnAnswerIsBounded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "a")
 	w.fill("a", 15)
-	query := `{ groups { nodes { clients(first: 100) { nodes { owner { clients(first: 100) { nodes { group { clients(first: 100) { nodes { id } } } } } } } } } } }`
-	_, errs := w.run(w.request("a"), query, nil)
-	if len(errs) == 0 || !strings.Contains(errs[0], "DOCUMENT_LIMIT") {
-		t.Errorf("got %.200q", errs)
+	id := w.must("a", `{ clients(first: 1) { nodes { id } } }`, nil)["clients"].(map[string]any)["nodes"].([]any)[0].(map[string]any)["id"]
+	for i := range 25 {
+		w.must("a", fmt.Sprintf(`mutation { updateClient(id: %q, patch: {phone: "%d"}) { errors { code } } }`, id, i), nil)
+	}
+	// Three times the history of one record, each below each change of the one before.
+	history := strings.Repeat("history { nodes { record { ... on Client { ", 3) + "id" + strings.Repeat(" } } } }", 3)
+	var feeds strings.Builder
+	for i := range 30 {
+		fmt.Fprintf(&feeds, "a%d: changes { changeSets { changes { kind } } } ", i)
+	}
+	for _, query := range []string{
+		`{ groups { nodes { clients(first: 100) { nodes { owner { clients(first: 100) { nodes { group { clients(first: 100) { nodes { id } } } } } } } } } } }`,
+		fmt.Sprintf("{ client(id: %q) { %s } }", id, history),
+		"{ " + feeds.String() + "}",
+	} {
+		_, errs := w.run(w.request("a"), query, nil)
+		if len(errs) == 0 || !strings.Contains(errs[0], "DOCUMENT_LIMIT") {
+			t.Errorf("%.60s: got %.200q", query, errs)
+		}
 	}
 }
 

@@ -65,6 +65,9 @@ func (r *response) feed(ctx context.Context, snap *shards.Snapshot, after, end i
 		}
 		end = last - 1
 	}
+	if err := r.hand(ctx, len(changes)); err != nil {
+		return nil, 0, err
+	}
 	sets := []*graph.ChangeSet{}
 	var ids []string
 	for _, c := range changes {

@@ -96,6 +96,9 @@ func history(ctx context.Context, id string) (*graph.ChangeConnection, error) {
 		return nil, err
 	}
 	p := pages[0]
+	if err := r.hand(ctx, len(p.changes)); err != nil {
+		return nil, err
+	}
 	c := &graph.ChangeConnection{PageInfo: &graph.PageInfo{HasNextPage: p.more, HasPreviousPage: from}}
 	for _, change := range p.changes {
 		place := func() string {

@@ -21,7 +21,7 @@ type response struct {
 	caller *tenancy.Caller
 
 	request *tenancy.Request
-	// handed counts the records that lists have put into the answer.
+	// handed counts the records and changes that lists have put into the answer.
 	handed atomic.Int64
 
 	mu      sync.Mutex
@@ -103,11 +103,11 @@ func (r *response) close() {
 	r.reset()
 }
 
-// maxRecords is how many records the lists of one answer may have together.
-// Lists nest, so a page of 100 in a page of 100 is 10,000 already.
+// maxRecords is how many records the lists of one answer may have together,
+// changes among them. Lists nest, so a page of 100 in a page of 100 is 10,000 already.
 const maxRecords = 10_000
 
-// hand accounts for n records that go into the answer. What has been loaded
+// hand accounts for n records or changes that go into the answer. What has been loaded
 // takes no statement to be shown again and again, so this is also where an
 // answer that nobody waits for any more ends.
 func (r *response) hand(ctx context.Context, n int) error {
@@ -115,7 +115,7 @@ func (r *response) hand(ctx context.Context, n int) error {
 		return err
 	}
 	if r.handed.Add(int64(n)) > maxRecords {
-		return &shards.Error{Code: shards.DocumentLimit, Message: fmt.Sprintf("the answer would have more than %d records; ask for smaller pages", maxRecords)}
+		return &shards.Error{Code: shards.DocumentLimit, Message: fmt.Sprintf("the answer would have more than %d records and changes; ask for smaller pages", maxRecords)}
 	}
 	return nil
 }
