@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"os"
 
 	"gatehouse/shards"
@@ -36,8 +35,8 @@ func (c *serveCommand) run(ctx context.Context, _, stderr io.Writer) error {
 			return err
 		}
 	}
-	h := &health{}
-	private, err := startPrivate(config.Private, h, http.NotFoundHandler(), log)
+	h, m := &health{}, newMetrics()
+	private, err := startPrivate(config.Private, h, m.handler(), log)
 	if err != nil {
 		return err
 	}
@@ -48,22 +47,24 @@ func (c *serveCommand) run(ctx context.Context, _, stderr io.Writer) error {
 			return err
 		}
 	}
-	o, err := openOffice(ctx, at, officeOptions{Directory: config.Directory, Keys: keys, Log: log})
+	o, err := openOffice(ctx, at, officeOptions{Directory: config.Directory, Keys: keys, Log: log, Metrics: m})
 	if err != nil {
 		_ = at.release()
 		return err
 	}
 	defer closeOffice(o, log)
 	// Now rather than at the first request: whoever starts it is still looking.
-	if err := o.openShards(ctx, log); err != nil {
+	if err := o.openShards(ctx, log); err != nil && config.RequireShards {
 		return err
+	} else if err != nil {
+		log.Error("serving without some shards", "error", err)
 	}
 	auth, tokens, err := newAuthenticator(ctx, config, o, log)
 	if err != nil {
 		return err
 	}
 	handler, err := newHandler(o, settings{
-		Auth: auth, Keys: keys, Log: log, Plain: !config.Projection,
+		Auth: auth, Keys: keys, Log: log, Served: m.served, Plain: !config.Projection,
 		Introspection: config.Introspection, IntrospectionRoles: config.IntrospectionRoles,
 		// The page of the schema asks nobody who they are.
 		ServeSchema: config.Introspection && len(config.IntrospectionRoles) == 0, Documents: config.Limits.Documents,
@@ -79,7 +80,7 @@ func (c *serveCommand) run(ctx context.Context, _, stderr io.Writer) error {
 	check := auth.Ready
 	h.check.Store(&check)
 	f := front{
-		listener: listener, handler: handler, certificate: certificate,
+		listener: listener, handler: m.inFlight(handler), certificate: certificate,
 		h2c: config.HTTP.H2C, idle: config.HTTP.IdleTimeout, drain: config.HTTP.Drain,
 	}
 	return serve(ctx, o, f, h, log, func() {

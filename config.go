@@ -26,7 +26,9 @@ type config struct {
 	// Directory is the URL of a directory on PostgreSQL; with it Data may be empty.
 	Directory string   `yaml:"directory"`
 	Regions   []string `yaml:"regions"`
-	Secrets   struct {
+	// RequireShards stops the start where a shard can't be opened.
+	RequireShards bool `yaml:"requireShards"`
+	Secrets       struct {
 		Bookmarks []string `yaml:"bookmarks"` // the first signs, all are accepted
 	} `yaml:"secrets"`
 	Tokens tokensConfig `yaml:"tokens"`
@@ -80,7 +82,7 @@ type tokensConfig struct {
 }
 
 func defaultConfig() config {
-	c := config{Listen: "127.0.0.1:8080"}
+	c := config{Listen: "127.0.0.1:8080", RequireShards: true}
 	c.Limits.MaxBody, c.Limits.Timeout = transport.DefaultMaxBody, transport.DefaultTimeout
 	c.HTTP.IdleTimeout, c.HTTP.Drain = defaultIdle, defaultDrain
 	c.Projection = true

@@ -19,6 +19,7 @@ func (c *config) override(lookup lookupEnv) (wrong problems) {
 		"GATEHOUSE_PRIVATE":               &c.Private,
 		"GATEHOUSE_DATA":                  &c.Data,
 		"GATEHOUSE_DIRECTORY":             &c.Directory,
+		"GATEHOUSE_REQUIRE_SHARDS":        &c.RequireShards,
 		"GATEHOUSE_HTTP_H2C":              &c.HTTP.H2C,
 		"GATEHOUSE_HTTP_IDLE_TIMEOUT":     &c.HTTP.IdleTimeout,
 		"GATEHOUSE_HTTP_DRAIN":            &c.HTTP.Drain,

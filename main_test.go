@@ -162,11 +162,11 @@ func (s *server) send(t testing.TB, credential, query string) string {
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
+	answer, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(body)
+	return string(answer)
 }
 
 // status returns the status code of a GET.

@@ -41,6 +41,7 @@ type officeOptions struct {
 	Make bool
 	// Migrate makes and migrates shards when they are opened.
 	Migrate bool
+	Metrics *metrics // nil where nobody counts
 }
 
 // openOffice opens the directory. at is nil where it is on PostgreSQL and there
@@ -58,10 +59,16 @@ func openOffice(ctx context.Context, at *folder, options officeOptions) (*office
 	case !tenancy.IsPostgres(dsn):
 		return nil, errors.New("the directory's URL must begin with postgres://; one on SQLite is in the data folder")
 	}
-	o.directory, err = tenancy.OpenDirectory(ctx, dsn, tenancy.Options{
+	directory := tenancy.Options{
 		Scopes: scopes, LookupEnv: o.lookupEnv, Now: o.now, Existing: !options.Make,
 		NewID: func() string { return shards.NewID("account") },
-	})
+	}
+	pool := shards.Options{Keys: options.Keys, Log: options.Log, Now: o.now, Create: options.Migrate}
+	if m := options.Metrics; m != nil {
+		directory.Looked, pool.Trace, pool.Committed = m.looked, m.ran, m.committed
+		m.watch(o)
+	}
+	o.directory, err = tenancy.OpenDirectory(ctx, dsn, directory)
 	switch {
 	case errors.Is(err, tenancy.ErrNoDirectory) && options.Directory != "":
 		return nil, fmt.Errorf("%w in the database that the directory's URL names; `gatehouse migrate` makes an empty one", tenancy.ErrNoDirectory)
@@ -70,7 +77,7 @@ func openOffice(ctx context.Context, at *folder, options officeOptions) (*office
 	case err != nil:
 		return nil, err
 	}
-	o.pool = shards.NewPool(shards.Options{Keys: options.Keys, Log: options.Log, Now: o.now, Create: options.Migrate})
+	o.pool = shards.NewPool(pool)
 	return o, nil
 }
 

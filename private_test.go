@@ -94,6 +94,49 @@ func TestNotReadyWithoutADirectoryOrKeys(t *testing.T) {
 	})
 }
 
+// TestOneBadShardConcernsItsAccountsAlone, if the configuration says so: the
+// others are served, and it is served again once it is mended.
+func TestOneBadShardConcernsItsAccountsAlone(t *testing.T) {
+	t.Parallel()
+	data := newFolder(t)
+	good := makeKey(t, data)
+	ok(t, "shards", "add", "uk-2", "--engine", "sqlite", "--dsn", "shards/uk-2.db", "--region", "UK", "--dedicated", "--data", data)
+	ok(t, "accounts", "create", "initech", "--shard", "uk-2", "--residency", "UK", "--data", data)
+	bad := makeKeyOf(t, data, "initech")
+	file := filepath.Join(data, "shards", "uk-2.db")
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spoil(t, file)
+	wantFailure(t, invoke(t, "serve", "--config", configFor(t, data, "")), "open shard uk-2")
+
+	s, private := privately(t, data, "requireShards: false\n")
+	if !strings.Contains(s.stderr.String(), "open shard uk-2") {
+		t.Errorf("the log does not say it: %s", s.stderr.String())
+	}
+	state := func() string {
+		_, text := get(private + "/metrics")
+		return regexp.MustCompile(`gatehouse_shard_open{shard="uk-2"} \d`).FindString(text)
+	}
+	if got := s.send(t, bad, "{ clients { totalCount } }"); !strings.Contains(got, `"UNAVAILABLE"`) {
+		t.Errorf("got %s", got)
+	}
+	if got := s.send(t, good, "{ clients { totalCount } }"); !strings.Contains(got, `"totalCount":0`) {
+		t.Errorf("got %s", got)
+	}
+	if code, text := get(private + "/readyz"); code != 200 || state() != `gatehouse_shard_open{shard="uk-2"} 0` {
+		t.Errorf("got %d %s, %s", code, text, state())
+	}
+	if err := os.WriteFile(file, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	until(t, func() bool { return strings.Contains(s.send(t, bad, "{ clients { totalCount } }"), `"totalCount":0`) })
+	if state() != `gatehouse_shard_open{shard="uk-2"} 1` {
+		t.Error(state())
+	}
+}
+
 // spoilDirectory makes every read of the directory fail.
 func spoilDirectory(t testing.TB, data string) {
 	t.Helper()

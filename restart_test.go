@@ -107,10 +107,16 @@ func TestNoRequestIsLostInARestart(t *testing.T) {
 	}
 }
 
+// makeKey returns a key of acme that may do everything.
 func makeKey(t testing.TB, data string) string {
 	t.Helper()
+	return makeKeyOf(t, data, "acme")
+}
+
+func makeKeyOf(t testing.TB, data, account string) string {
+	t.Helper()
 	var created struct{ Key string }
-	printed := ok(t, "keys", "create", "acme", "--name", "test", "--scope", "*:read", "--scope", "*:write", "--json", "--data", data)
+	printed := ok(t, "keys", "create", account, "--name", "test", "--scope", "*:read", "--scope", "*:write", "--json", "--data", data)
 	if err := json.Unmarshal([]byte(printed), &created); err != nil {
 		t.Fatal(err, printed)
 	}

@@ -32,6 +32,8 @@ type settings struct {
 	Timeout  time.Duration // of one request; transport's default where 0
 	// Documents are the limits of documents; guard's defaults where zero.
 	Documents guard.Limits
+	// Served, where set, is told of each request.
+	Served func(transport.Served)
 }
 
 // newHandler wires the gateway: transport admits a request through the gate,
@@ -61,7 +63,7 @@ func newHandler(o *office, s settings) (http.Handler, error) {
 	if s.GraphiQL != nil {
 		mux.Handle("/", graphiql.Handler(*s.GraphiQL))
 	}
-	return transport.Observe(mux, s.Log, nil), nil
+	return transport.Observe(mux, transport.Observer{Log: s.Log, Served: s.Served}), nil
 }
 
 // knownScopes returns all scopes that the schema names.

@@ -16,9 +16,11 @@ type committer struct {
 	conn   *conn
 	tables map[string]*Table
 	now    func() time.Time
-	line   *line
-	quit   chan struct{}
-	ended  chan struct{}
+	// committed is told of each group: Options.Committed.
+	committed func(writes int, waited time.Duration)
+	line      *line
+	quit      chan struct{}
+	ended     chan struct{}
 }
 
 // maxGroup bounds how long the first of a group waits for the last.
@@ -35,6 +37,7 @@ type pending struct {
 	out   Committed
 	err   error
 	done  chan struct{}
+	since time.Time // when it was submitted
 }
 
 const (
@@ -47,7 +50,7 @@ func startCommitter(db *sql.DB, tables map[string]*Table, opts Options) (*commit
 	if err != nil {
 		return nil, err
 	}
-	w := &committer{conn: c, tables: tables, now: opts.Now, line: newLine(), quit: make(chan struct{}), ended: make(chan struct{})}
+	w := &committer{conn: c, tables: tables, now: opts.Now, committed: opts.Committed, line: newLine(), quit: make(chan struct{}), ended: make(chan struct{})}
 	go w.run()
 	return w, nil
 }
@@ -78,7 +81,7 @@ func (w *committer) do(ctx context.Context, task func(ctx context.Context, c *co
 }
 
 func (w *committer) submit(ctx context.Context, p *pending) (Committed, error) {
-	p.done = make(chan struct{})
+	p.done, p.since = make(chan struct{}), time.Now()
 	if err := ctx.Err(); err != nil {
 		return Committed{}, err
 	}
@@ -122,6 +125,7 @@ func (w *committer) group() bool {
 	if len(group) == 0 {
 		return false
 	}
+	waited := time.Since(group[0].since)
 	if err := w.transact(group); err != nil {
 		for _, p := range group {
 			if p.err == nil {
@@ -132,6 +136,7 @@ func (w *committer) group() bool {
 	for _, p := range group {
 		close(p.done)
 	}
+	w.committed(len(group), waited)
 	return true
 }
 

@@ -35,6 +35,9 @@ type Options struct {
 	Now func() time.Time
 	// Trace, where set, is called before every statement on tenant data.
 	Trace func(Statement)
+	// Committed, where set, is told of each group of writes that one sync has put
+	// on disk: how many, and how long the first of them waited for its turn.
+	Committed func(writes int, waited time.Duration)
 	// Create makes shards that do not exist, and migrates.
 	Create bool
 }
@@ -58,6 +61,9 @@ func Open(ctx context.Context, spec Spec, opts Options) (*Shard, error) {
 	}
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	if opts.Committed == nil {
+		opts.Committed = func(int, time.Duration) {}
 	}
 	var e engine
 	var err error

@@ -54,6 +54,8 @@ type Options struct {
 	LookupEnv func(name string) (string, bool)
 	// Now is the clock; time.Now by default.
 	Now func() time.Time
+	// Looked, where set, is told of each lookup whether its answer was remembered.
+	Looked func(remembered bool)
 }
 
 const maxLease = 500 * time.Millisecond

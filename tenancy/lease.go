@@ -23,6 +23,8 @@ const lookupTimeout = 900 * time.Millisecond
 type leased[V any] struct {
 	lease time.Duration
 	now   func() time.Time
+	// looked is told of each get whether its answer was remembered.
+	looked func(remembered bool)
 	// load reads one value; ErrNotFound is an answer, any other error is not.
 	load func(ctx context.Context, key string) (V, error)
 
@@ -39,7 +41,10 @@ type answer[V any] struct {
 }
 
 func newLeased[V any](o Options, load func(ctx context.Context, key string) (V, error)) *leased[V] {
-	return &leased[V]{lease: o.Lease, now: o.Now, load: load, answers: newGenerations[string, *answer[V]](o.CacheSize)}
+	if o.Looked == nil {
+		o.Looked = func(bool) {}
+	}
+	return &leased[V]{lease: o.Lease, now: o.Now, looked: o.Looked, load: load, answers: newGenerations[string, *answer[V]](o.CacheSize)}
 }
 
 // get returns the value of key, at most a lease old, ErrNotFound where there
@@ -49,7 +54,9 @@ func (l *leased[V]) get(ctx context.Context, key string) (V, error) {
 	l.mu.Lock()
 	a, ok := l.answers.get(key)
 	l.mu.Unlock()
-	if ok && now.Sub(a.at) < l.lease {
+	ok = ok && now.Sub(a.at) < l.lease
+	l.looked(ok)
+	if ok {
 		return a.value, a.err
 	}
 	return l.read(ctx, key)

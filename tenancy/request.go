@@ -54,6 +54,7 @@ type Gate struct {
 	directory *Directory
 	pool      *shards.Pool
 	keys      *shards.Keyring
+	shut      shut
 }
 
 // NewGate returns a gate to the shards of pool.
@@ -126,5 +127,10 @@ func (g *Gate) open(ctx context.Context, account Account) (*shards.Shard, error)
 	if err != nil {
 		return nil, err
 	}
-	return g.pool.Shard(ctx, spec)
+	if err := g.shut.recently(s.ID); err != nil {
+		return nil, err
+	}
+	shard, err := g.pool.Shard(ctx, spec)
+	g.shut.note(s.ID, err)
+	return shard, err
 }

@@ -69,7 +69,7 @@ func NewHandler(c Config) http.Handler {
 	if h.timeout == 0 {
 		h.timeout = DefaultTimeout
 	}
-	return Observe(h, c.Log, c.Now)
+	return Observe(h, Observer{Log: c.Log, Now: c.Now})
 }
 
 // ServeHTTP runs behind Observe.

@@ -17,10 +17,29 @@ const maxLogged = 300
 // failed because nobody waits for its response any more.
 const statusClientGone = 499
 
-// Observe gives each request of next its id, logs one line about it, and answers
-// a panic with INTERNAL (invariants 3 to 5). Inside another Observe it does
-// nothing, so the outermost one sees everything once. log and now may be nil.
-func Observe(next http.Handler, log *slog.Logger, now func() time.Time) http.Handler {
+// Served is what became of one request, in terms of which there are few.
+type Served struct {
+	Protocol string // http
+	Kind     string // query or mutation; "" where there is no operation
+	Code     string // of the first error; "" where there is none
+	Took     time.Duration
+}
+
+// Observer is told of all requests. Each field may be nil.
+type Observer struct {
+	// Log gets one line for each request.
+	Log *slog.Logger
+	// Now is the clock; time.Now where nil.
+	Now func() time.Time
+	// Served is called for each request once it is answered, from its goroutine.
+	Served func(Served)
+}
+
+// Observe gives each request of next its id, tells o about it, and answers a
+// panic with INTERNAL (invariants 3 to 5). Inside another Observe it does
+// nothing, so the outermost one sees everything once.
+func Observe(next http.Handler, o Observer) http.Handler {
+	log, now := o.Log, o.Now
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
@@ -37,7 +56,11 @@ func Observe(next http.Handler, log *slog.Logger, now func() time.Time) http.Han
 		w.Header().Set(requestIDHeader, x.id)
 		rec := &recorder{ResponseWriter: w}
 		abort := rec.serve(next, r.WithContext(withExchange(r.Context(), x)), x)
-		x.log(log, r, rec, now().Sub(start))
+		took := now().Sub(start)
+		x.log(log, r, rec, took)
+		if o.Served != nil {
+			o.Served(Served{Protocol: "http", Kind: x.kind, Code: x.code, Took: took})
+		}
 		if abort {
 			panic(http.ErrAbortHandler) // net/http closes the connection and logs nothing
 		}

@@ -89,7 +89,7 @@ func observed(t *testing.T, h http.HandlerFunc) *server {
 	t.Helper()
 	s := &server{t: t, log: &lockedBuffer{}}
 	log := slog.New(slog.NewJSONHandler(s.log, nil))
-	s.Server = httptest.NewServer(transport.Observe(transport.Observe(h, log, nil), log, nil))
+	s.Server = httptest.NewServer(transport.Observe(transport.Observe(h, transport.Observer{Log: log}), transport.Observer{Log: log}))
 	t.Cleanup(s.Close)
 	return s
 }

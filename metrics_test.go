@@ -1,0 +1,67 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// TestMetricsAreBounded: however many accounts, keys, operations and mistakes
+// there are, the series are the same.
+func TestMetricsAreBounded(t *testing.T) {
+	t.Parallel()
+	data := newFolder(t)
+	s, private := privately(t, data, "")
+	series := func() (names []string, text string) {
+		code, text := get(private + "/metrics")
+		if code != 200 {
+			t.Fatal(code, text)
+		}
+		for line := range strings.Lines(text) {
+			if name, _, found := strings.Cut(line, " "); found && strings.HasPrefix(name, "gatehouse_") {
+				names = append(names, name)
+			}
+		}
+		return names, text
+	}
+	use := func(account string, n int) {
+		key := makeKeyOf(t, data, account)
+		s.send(t, key, fmt.Sprintf("query Q%d { clients { totalCount } }", n))
+		s.send(t, key, fmt.Sprintf(`mutation M%d { createGroup(input: {name: "g%d"}) { bookmark } }`, n, n))
+		s.send(t, key, fmt.Sprintf("{ nope%d }", n))
+		s.send(t, fmt.Sprintf("gk_%d", n), "{ __typename }")
+		s.status(t, fmt.Sprintf("/path/%d", n))
+	}
+	use("acme", 0)
+	before, text := series()
+	for _, want := range []string{
+		`gatehouse_request_duration_seconds_count{code="",kind="query",protocol="http"} 1`,
+		`gatehouse_request_duration_seconds_count{code="",kind="mutation",protocol="http"} 1`,
+		`gatehouse_request_duration_seconds_count{code="BAD_REQUEST",kind="",protocol="http"} 1`,
+		`gatehouse_request_duration_seconds_count{code="UNAUTHENTICATED",kind="",protocol="http"} 1`,
+		`gatehouse_requests_in_flight 0`, `gatehouse_commit_group_size_count 1`, `gatehouse_commit_wait_seconds_count 1`,
+		`gatehouse_shard_open{shard="uk-1"} 1`, `gatehouse_directory_lookups_total{from="directory"} `, `gatehouse_statements_total `,
+		`go_goroutines `, `process_open_fds `,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("there is no %s in\n%s", want, regexp.MustCompile(`(?m)^(#|go_|process_).*\n`).ReplaceAllString(text, ""))
+		}
+	}
+
+	var accounts sync.WaitGroup
+	for n := range 30 {
+		name := fmt.Sprintf("account-%d", n)
+		ok(t, "accounts", "create", name, "--residency", "UK", "--data", data)
+		accounts.Go(func() { use(name, n+1) })
+	}
+	accounts.Wait()
+	after, text := series()
+	if len(after) > len(before)+1 { // lookups answered from memory
+		t.Errorf("%d series with one account, %d with 31", len(before), len(after))
+	}
+	if found := regexp.MustCompile(`account[-_]\w+|acme|gk_\w+|nope|path|[QM]\d`).FindString(regexp.MustCompile(`(?m)^#.*\n`).ReplaceAllString(text, "")); found != "" {
+		t.Errorf("a metric names %s", found)
+	}
+}
