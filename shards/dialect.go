@@ -2,6 +2,7 @@ package shards
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -34,11 +35,14 @@ func (b *builder) statement() Statement { return Statement{b.String(), b.args} }
 
 // arg binds v and returns its placeholder.
 func (b *builder) arg(v any) string {
-	b.args = append(b.args, v)
 	mark := "?"
 	if b.dialect == postgresSQL {
 		mark = "$"
+		if text, ok := v.(string); ok && hasNUL(text) {
+			v = nil // no text has it, and PostgreSQL does not take it: nothing is equal
+		}
 	}
+	b.args = append(b.args, v)
 	return mark + strconv.Itoa(len(b.args))
 }
 
@@ -84,15 +88,17 @@ func (b *builder) indexedBy(name string) string {
 
 // array returns a list as PostgreSQL's driver takes it.
 func array(values any) any {
-	list, ok := values.([]any)
-	if !ok {
-		return values
+	if ids, ok := values.([]string); ok {
+		return slices.DeleteFunc(slices.Clone(ids), hasNUL)
 	}
+	list := values.([]any)
 	texts, numbers := make([]string, 0, len(list)), make([]int64, 0, len(list))
 	for _, v := range list {
 		switch v := v.(type) {
 		case string:
-			texts = append(texts, v)
+			if !hasNUL(v) {
+				texts = append(texts, v)
+			}
 		case int64:
 			numbers = append(numbers, v)
 		}
@@ -102,3 +108,5 @@ func array(values any) any {
 	}
 	return texts
 }
+
+func hasNUL(text string) bool { return strings.IndexByte(text, 0) >= 0 }

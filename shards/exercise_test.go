@@ -27,3 +27,24 @@ func TestSQLite(t *testing.T) {
 		return s
 	})
 }
+
+func TestPostgres(t *testing.T) {
+	t.Parallel()
+	cluster := shards.Cluster.Cluster(t)
+	shardtest.Exercise(t, func(t *testing.T, opts shards.Options) *shards.Shard {
+		t.Helper()
+		db := cluster.Database(t)
+		s, err := shards.Open(context.Background(), shards.Spec{
+			ID: "1", Engine: "postgres", DSN: db.App(cluster.Primary), OwnerDSN: db.Owner(cluster.Primary),
+		}, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		return s
+	})
+}

@@ -41,6 +41,15 @@ func replayed(row scanner, epoch int64, key *IdempotencyKey) (*Committed, error)
 	return &Committed{Position: Position{epoch, seq}, At: a.At, Refused: a.Refused, Replayed: true, Memo: a.Memo}, nil
 }
 
+// answerOf returns what is kept of a write.
+func answerOf(w *Write, out Committed) []byte {
+	text, err := json.Marshal(answer{At: out.At, Refused: out.Refused, Memo: w.Memo})
+	if err != nil {
+		panic("shards: a memo that is not JSON: " + err.Error())
+	}
+	return text
+}
+
 // remember keeps what a write did, in its own transaction, and forgets what is too old.
 func remember(ctx context.Context, c *conn, account string, write *Write, out Committed) error {
 	at, err := time.Parse(TimeFormat, out.At)
@@ -50,12 +59,8 @@ func remember(ctx context.Context, c *conn, account string, write *Write, out Co
 	if _, err := c.exec(ctx, "DELETE FROM idempotency WHERE account_id = ?1 AND at < ?2", account, expired(at)); err != nil {
 		return err
 	}
-	result, err := json.Marshal(answer{At: out.At, Refused: out.Refused, Memo: write.Memo})
-	if err != nil {
-		return err
-	}
 	_, err = c.exec(ctx, "INSERT INTO idempotency (account_id, key, field, input, seq, result, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-		account, write.Key.Key, write.Key.Field, write.Key.Input, out.Position.Seq, string(result), out.At)
+		account, write.Key.Key, write.Key.Field, write.Key.Input, out.Position.Seq, string(answerOf(write, out)), out.At)
 	return err
 }
 

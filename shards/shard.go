@@ -13,10 +13,14 @@ import (
 // Spec says where a shard is: a row of the directory.
 type Spec struct {
 	ID     string
-	Engine string // "sqlite"
-	// DSN is a file's path for SQLite.
-	DSN    string
-	Region string
+	Engine string // "sqlite" or "postgres"
+	// DSN is a file's path for SQLite, and for PostgreSQL the primary, reached
+	// as a role that owns nothing.
+	DSN string
+	// OwnerDSN reaches the same PostgreSQL database as the role that owns its
+	// tables. Only needed where Options.Create is set.
+	OwnerDSN string
+	Region   string
 	// Replicas are copies that follow it; none for SQLite.
 	Replicas []Replica
 }
@@ -70,6 +74,8 @@ func Open(ctx context.Context, spec Spec, opts Options) (*Shard, error) {
 	switch spec.Engine {
 	case "sqlite":
 		e, err = openSQLite(ctx, spec.DSN, opts)
+	case "postgres":
+		e, err = openPostgres(ctx, spec, opts)
 	default:
 		err = fmt.Errorf("no engine %q in this build", spec.Engine)
 	}

@@ -37,8 +37,9 @@ type index struct {
 	unique  bool
 }
 
-// reference is a foreign key (account_id, column) -> table.
-type reference struct{ column, table string }
+// reference is a foreign key (account_id, column) -> table. SQLite gives its
+// constraint no name.
+type reference struct{ column, table, constraint string }
 
 // recordColumns are what makes a table one of records.
 var recordColumns = []string{"account_id", "id", "version", "created_at", "updated_at", "body"}

@@ -7,7 +7,7 @@ CREATE TABLE head (
   -- The last write that the change log no longer has.
   trimmed bigint NOT NULL,
   PRIMARY KEY (account_id)
-) {{.Options}};
+) {{.Busy}};
 --bun:split
 -- Where an epoch's history ended, so that its bookmarks stay good.
 CREATE TABLE epoch_end (

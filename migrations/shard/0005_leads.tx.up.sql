@@ -33,7 +33,7 @@ CREATE INDEX leads_created_at ON leads (account_id, created_at, id);
 --bun:split
 CREATE INDEX leads_updated_at ON leads (account_id, updated_at, id);
 --bun:split
-CREATE INDEX leads_value ON leads (account_id, value, id);
+CREATE INDEX leads_value ON leads (account_id, value {{.NullsFirst}}, id);
 --bun:split
 CREATE INDEX leads_stage ON leads (account_id, stage, created_at, id);
 --bun:split

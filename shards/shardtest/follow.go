@@ -118,7 +118,7 @@ func followersShareTheirReads(w *world) {
 	ready.Wait()
 	var reads atomic.Int64
 	w.listen(func(s shards.Statement) {
-		if strings.Contains(s.SQL, "FROM change") {
+		if strings.Contains(s.SQL, "FROM change t") {
 			reads.Add(1)
 		}
 	})

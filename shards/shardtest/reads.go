@@ -299,8 +299,8 @@ func closedShard(w *world) {
 	other := w.handle("a")
 	var wg sync.WaitGroup
 	for i := range 16 {
+		h := w.handle("a")
 		wg.Go(func() {
-			h := w.handle("a")
 			for n := range 1000 {
 				if s, _, err := open(ctx, h); err == nil {
 					s.Close()

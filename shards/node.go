@@ -1,0 +1,198 @@
+package shards
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/puddle/v2"
+)
+
+// node is one PostgreSQL server of a shard.
+type node struct {
+	name string // for the log
+	pool *pgxpool.Pool
+}
+
+func openNode(ctx context.Context, name string, config *pgxpool.Config) (*node, error) {
+	// A connection that died while it was idle is found when it is used, and the
+	// read begins again on another one: no need to ask it first.
+	config.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	return &node{name: name, pool: pool}, err
+}
+
+const (
+	beginRead = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+	// setRead names the account to the policies of the tables, for this
+	// transaction only, which therefore may run behind a pool of transactions.
+	// A gateway that hangs must not hold a snapshot for good.
+	setRead = "SELECT set_config('app.account_id', $1, true), set_config('idle_in_transaction_session_timeout', '30s', true)"
+)
+
+// postgresRead is an open transaction on a node.
+type postgresRead struct {
+	conn  *pgxpool.Conn
+	trace func(Statement)
+}
+
+// begin opens a read: everything that it begins with travels together, so it
+// takes one round trip.
+func (n *node) begin(ctx context.Context, o *beginning, trace func(Statement)) (read, error) {
+	conn, err := acquire(ctx, n.pool)
+	if err != nil {
+		return nil, err
+	}
+	r := postgresRead{conn, trace}
+	if err := r.begin(ctx, o); err != nil {
+		r.close()
+		return nil, fault(ctx, conn, err)
+	}
+	return r, nil
+}
+
+func (r postgresRead) begin(ctx context.Context, o *beginning) error {
+	head := o.head(postgresSQL)
+	batch := &pgx.Batch{}
+	batch.Queue(beginRead)
+	batch.Queue(setRead, o.account)
+	queue(batch, r.trace, head)
+	if o.first.SQL != "" {
+		queue(batch, r.trace, o.first)
+	}
+	results := r.conn.SendBatch(ctx, batch)
+	err := o.take(results)
+	if closeErr := results.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+// take reads what the beginning's statements bring.
+func (o *beginning) take(results pgx.BatchResults) error {
+	for range 2 { // BEGIN and set_config
+		if _, err := results.Exec(); err != nil {
+			return err
+		}
+	}
+	h, err := takeHead(results)
+	if err != nil {
+		return err
+	}
+	if err := o.admit(h); err != nil || o.first.SQL == "" {
+		return err
+	}
+	rows, err := results.Query()
+	if err != nil {
+		return err
+	}
+	return eachRow(rows, o.row)
+}
+
+// takeHead returns the head of an account that is here.
+func takeHead(results pgx.BatchResults) (head, error) {
+	var h head
+	err := h.scan(results.QueryRow())
+	if errors.Is(err, pgx.ErrNoRows) {
+		return h, h.here(false)
+	}
+	if err != nil {
+		return h, err
+	}
+	return h, h.here(true)
+}
+
+func queue(batch *pgx.Batch, trace func(Statement), s Statement) {
+	trace(s)
+	batch.Queue(s.SQL, s.Args...)
+}
+
+func (r postgresRead) query(ctx context.Context, s Statement, row func(scanner) error) error {
+	r.trace(s)
+	rows, err := r.conn.Query(ctx, s.SQL, s.Args...)
+	if err == nil {
+		err = eachRow(rows, row)
+	}
+	return fault(ctx, r.conn, err)
+}
+
+// eachRow calls f for every row and closes rows.
+func eachRow(rows pgx.Rows, f func(scanner) error) error {
+	defer rows.Close()
+	for rows.Next() {
+		if err := f(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// close ends the transaction, which nobody waits for but the pool: it has the
+// connection back, or a new one in its place, before it can be closed.
+func (r postgresRead) close() {
+	if r.conn.Conn().PgConn().TxStatus() == 'I' || r.conn.Conn().IsClosed() {
+		r.conn.Release()
+		return
+	}
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
+		defer cancel()
+		// Where it fails, the connection is not idle, and the pool drops it.
+		_, _ = r.conn.Exec(ctx, "ROLLBACK")
+		r.conn.Release()
+	}()
+}
+
+// acquire returns a connection of the pool, UNAVAILABLE where the server does
+// not answer.
+func acquire(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Conn, error) {
+	conn, err := pool.Acquire(ctx)
+	switch {
+	case err == nil:
+		return conn, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case errors.Is(err, puddle.ErrClosedPool):
+		return nil, errClosed
+	}
+	return nil, unreachable(err)
+}
+
+func unreachable(err error) error {
+	return &Error{Code: Unavailable, Message: "the account can't be reached just now", RetryAfter: time.Second, Err: err}
+}
+
+// fault returns what an error on a connection is to the caller: the end of its
+// own context, UNAVAILABLE where the error says nothing about the statement but
+// that the server is not there, or not now, and itself otherwise.
+func fault(ctx context.Context, conn *pgxpool.Conn, err error) error {
+	var known *Error
+	switch {
+	case err == nil, errors.As(err, &known):
+		return err
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case conn.Conn().IsClosed(), passing(err):
+		return unreachable(err)
+	}
+	return err
+}
+
+// passing reports whether a server refused for a reason that will be over.
+func passing(err error) bool {
+	var refusal *pgconn.PgError
+	if !errors.As(err, &refusal) {
+		return false
+	}
+	switch refusal.Code[:2] {
+	case "08", // connection exception
+		"40", // rolled back, such as for a conflict with what a replica replays
+		"53", // insufficient resources
+		"57": // operator intervention: it starts, stops, or was told to cancel
+		return true
+	}
+	return refusal.Code == "55P03" // waited too long for a lock
+}

@@ -1,0 +1,240 @@
+package shards
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+const (
+	beginWrite = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+	// setWrite holds for the transaction only. A gateway that hangs must not
+	// hold a head for good, nor wait for one; an acknowledged write is on disk
+	// whatever the role's settings are (invariant 8).
+	setWrite = `SELECT set_config('app.account_id', $1, true), set_config('lock_timeout', '3s', true),
+		set_config('idle_in_transaction_session_timeout', '5s', true), set_config('synchronous_commit',
+		CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true)`
+	// raiseHead counts the group's changes: a write that left one out must not
+	// be committed, and 'torn' is no state.
+	raiseHead = `UPDATE head SET seq = seq + $2, state = CASE WHEN state = 'active' AND (SELECT count(*) FROM change c
+		WHERE c.account_id = $1 AND c.seq > head.seq) = $3 THEN state ELSE 'torn' END WHERE account_id = $1`
+)
+
+// errUnknown is the answer when the connection is lost with a write on it.
+var errUnknown = &Error{Code: Unavailable, Message: "it is not known whether the write was made; send it again with the same idempotency key, or look", RetryAfter: time.Second}
+
+// transact commits the writes of one account's group. A write's own failure is
+// left in its err; the error returned is everybody's.
+func (g *groups) transact(ctx context.Context, conn *pgxpool.Conn, account string, group []*pending) (err error) {
+	t := &transaction{groups: g, conn: conn, account: account, at: g.now().UTC()}
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic in a transaction: %v\n%s", r, debug.Stack())
+		}
+		if conn.Conn().PgConn().TxStatus() != 'I' && !conn.Conn().IsClosed() {
+			_, _ = conn.Exec(ctx, "ROLLBACK") // the pool drops a connection where it fails
+		}
+	}()
+	done, err := t.atOnce(ctx, group)
+	if err != nil || done {
+		return err
+	}
+	return t.oneByOne(ctx, group)
+}
+
+// transaction is one group's. Its statements are sent many at a time.
+type transaction struct {
+	*groups
+	conn    *pgxpool.Conn
+	account string
+	at      time.Time
+	head    head
+	seqs    int64 // how many numbers are used
+	changes int64
+	// before is what has to be sent ahead of the next statements.
+	before []string
+}
+
+// atOnce makes all writes of the group in one round trip, in the hope that
+// nothing speaks against any of them. Where something does, or somebody has
+// used a key before, nothing has happened, and it returns false.
+func (t *transaction) atOnce(ctx context.Context, group []*pending) (bool, error) {
+	batch := &pgx.Batch{}
+	t.begin(batch)
+	var seqs, changes int64
+	for _, p := range group {
+		p.out = Committed{At: t.at.Format(TimeFormat)}
+		if len(p.write.Ops) > 0 {
+			seqs++
+		}
+		p.out.Position.Seq = seqs // above the head, which is not known yet
+		t.whole(batch, p.write, seqs, p.out)
+		changes += int64(len(p.write.Ops))
+	}
+	t.end(batch, seqs, changes)
+	err := t.send(ctx, batch, func(results pgx.BatchResults) error {
+		err := t.began(results)
+		for n := begun; n < batch.Len() && err == nil; n++ {
+			_, err = results.Exec()
+		}
+		return err
+	})
+	var refusal *pgconn.PgError
+	switch {
+	case err == nil:
+	case errors.As(err, &refusal) && !t.conn.Conn().IsClosed() && !passing(err):
+		return false, nil
+	default:
+		return false, t.lost(ctx, err)
+	}
+	for _, p := range group {
+		p.out.Position = Position{t.head.Epoch, t.head.Seq + p.out.Position.Seq}
+	}
+	return true, nil
+}
+
+// lost returns what a failure to send a COMMIT, or of it, is to the callers.
+func (t *transaction) lost(ctx context.Context, err error) error {
+	var known *Error
+	if t.conn.Conn().IsClosed() && !errors.As(err, &known) && !pgconn.SafeToRetry(err) {
+		unknown := *errUnknown
+		unknown.Err = err
+		return &unknown
+	}
+	return fault(ctx, t.conn, err)
+}
+
+// begun is how many results begin's statements have.
+const begun = 3
+
+func (t *transaction) begin(batch *pgx.Batch) {
+	batch.Queue(beginWrite)
+	batch.Queue(setWrite, t.account)
+	// The head is locked first: what waits for it comes after this transaction
+	// in the account's history.
+	b := newBuilder(postgresSQL, t.account)
+	headOf(b, 0)
+	b.WriteString(" FOR UPDATE")
+	queue(batch, t.trace, b.statement())
+}
+
+func (t *transaction) began(results pgx.BatchResults) error {
+	for range begun - 1 {
+		if _, err := results.Exec(); err != nil {
+			return err
+		}
+	}
+	var err error
+	if t.head, err = takeHead(results); err == nil && t.head.state != stateActive {
+		err = errFenced
+	}
+	return err
+}
+
+func (t *transaction) end(batch *pgx.Batch, seqs, changes int64) {
+	if seqs > 0 {
+		queue(batch, t.trace, Statement{raiseHead, []any{t.account, seqs, changes}})
+	}
+	batch.Queue("COMMIT")
+}
+
+// whole adds the statements of a write. Its number is seq above the head's.
+func (t *transaction) whole(batch *pgx.Batch, w *Write, seq int64, out Committed) {
+	if w.Absent != nil {
+		queue(batch, t.trace, t.absent(w.Absent))
+	}
+	for i := range w.Ops {
+		queue(batch, t.trace, t.op(w, &w.Ops[i], i, seq, out.At))
+	}
+	if w.Key != nil {
+		t.remember(batch, w, seq, out)
+	}
+}
+
+// absent renders a statement that fails where the page is not empty.
+func (t *transaction) absent(p *Page) Statement {
+	b := newBuilder(postgresSQL, t.account)
+	b.WriteString("SELECT 1 / (1 - least(n, 1)) FROM (")
+	p.count(b)
+	b.WriteString(") present(parent, n)")
+	return b.statement()
+}
+
+// divisionByZero is how absent's statement fails.
+const divisionByZero = "22012"
+
+// remember adds the statements that keep a write's key.
+func (t *transaction) remember(batch *pgx.Batch, w *Write, seq int64, out Committed) {
+	b := newBuilder(postgresSQL, t.account)
+	b.WriteString("DELETE FROM idempotency WHERE account_id = " + b.account + " AND at < " + b.arg(expired(t.at)))
+	queue(batch, t.trace, b.statement())
+	b = newBuilder(postgresSQL, t.account)
+	b.WriteString("INSERT INTO idempotency (account_id, key, field, input, seq, result, at) VALUES (" + b.account + ", " + b.arg(w.Key.Key) + ", " +
+		b.arg(w.Key.Field) + ", " + b.arg(w.Key.Input) + ", " + t.seq(b, seq) + ", " + b.arg(string(answerOf(w, out))) + ", " + b.arg(out.At) + ")")
+	queue(batch, t.trace, b.statement())
+}
+
+// seq returns the number that is so many above the head's, which is not raised
+// before the end.
+func (t *transaction) seq(b *builder, above int64) string {
+	return "(SELECT seq FROM head WHERE account_id = " + b.account + ") + " + b.arg(above)
+}
+
+// op renders a record's part in a write together with its change, which is
+// left out where the record's version has moved (invariant 3).
+func (t *transaction) op(w *Write, op *Op, n int, seq int64, now string) Statement {
+	b := newBuilder(postgresSQL, t.account)
+	id, at := b.arg(op.ID), b.arg(now)
+	table := tableOf(t.schema, op.Table)
+	b.WriteString("WITH record AS (")
+	if op.Kind == Created {
+		columns, values := "account_id, id, version, created_at, updated_at, body", b.account+", "+id+", 1, "+at+", "+at+", "+b.arg(string(op.Body))+"::json"
+		for i, v := range table.folded(op.Body) {
+			columns, values = columns+", "+table.folds[i].column, values+", "+b.arg(v)
+		}
+		b.WriteString("INSERT INTO " + table.Name + " (" + columns + ") VALUES (" + values + ") RETURNING 1")
+	} else {
+		if op.Kind == Updated {
+			b.WriteString("UPDATE " + table.Name + " SET version = version + 1, updated_at = " + at + ", body = " + b.arg(string(op.Body)) + "::json")
+			for i, v := range table.folded(op.Body) {
+				b.WriteString(", " + table.folds[i].column + " = " + b.arg(v))
+			}
+		} else {
+			b.WriteString("DELETE FROM " + table.Name)
+		}
+		b.WriteString(" WHERE account_id = " + b.account + " AND id = " + id + " AND version = " + b.arg(op.Version) + " RETURNING 1")
+	}
+	from := "record"
+	if p := op.Pair; p != nil {
+		from = "record, pair"
+		l, parent, child := p.Link, b.arg(p.Parent), b.arg(p.Child)
+		if p.Remove {
+			b.WriteString("), pair AS (DELETE FROM " + l.Table + " WHERE account_id = " + b.account + " AND " + l.Parent + " = " + parent + " AND " + l.Child + " = " + child + " RETURNING 1")
+		} else {
+			b.WriteString("), pair AS (INSERT INTO " + l.Table + " (account_id, " + l.Parent + ", " + l.Child + ") SELECT " + b.account + ", " + parent + ", " + child + " FROM record RETURNING 1")
+		}
+	}
+	var patch any // NULL for DELETED
+	if op.Patch != nil {
+		patch = string(op.Patch)
+	}
+	b.WriteString(") INSERT INTO change (account_id, seq, n, kind, record_table, record_id, version, patch, actor, request_id, at) SELECT " +
+		b.account + ", " + t.seq(b, seq) + ", " + b.arg(int64(n)) + "::bigint, " + b.arg(string(op.Kind)) + ", " + b.arg(op.Table) + ", " + id + ", " +
+		b.arg(op.Version+1) + "::bigint, " + b.arg(patch) + "::json, " + b.arg(actorText(w)) + "::json, " + b.arg(w.RequestID) + ", " + at + " FROM " + from)
+	return b.statement()
+}
+
+func actorText(w *Write) string {
+	text, err := json.Marshal(w.Actor)
+	if err != nil {
+		panic("shards: an actor that is not JSON: " + err.Error())
+	}
+	return string(text)
+}
