@@ -97,18 +97,21 @@ func leakedPages(by string) dataloader.Cache[key, *page] {
 	{"a header names the account", []isoEdit{
 		{"transport/handler.go", "\treturn h.gate.Request(caller), nil\n", "\tif id := r.Header.Get(\"X-Account-Id\"); id != \"\" {\n\t\tother := *caller\n\t\tother.Account.ID = id\n\t\tcaller = &other\n\t}\n\treturn h.gate.Request(caller), nil\n"},
 	}},
+	{"whoever follows an account first is followed by all", []isoEdit{
+		{"shards/feed.go", "\tone := f.of[account]\n\tif one == nil {\n\t\tctx", "\tone := f.of[account]\n\tfor _, first := range f.of {\n\t\tone = first\n\t}\n\tif one == nil {\n\t\tctx"},
+	}},
 	{"answers are remembered by their document", []isoEdit{
-		{"transport/handler.go", "h.execute(ctx, mediaType, params, carrier{", "h.leaked(ctx, mediaType, params, carrier{"},
+		{"transport/handler.go", "execute(operation, mediaType)\n\tif err", "leakedOf(params, operation, mediaType)\n\tif err"},
 		{"transport/handler.go", "\n// read returns what", `
 var leaked sync.Map
 
-func (h *handler) leaked(ctx context.Context, mediaType string, params *graphql.RawParams, can carrier) (int, *graphql.Response, error) {
+func leakedOf(params *graphql.RawParams, operation *operation, mediaType string) (int, *graphql.Response, error) {
 	variables, _ := json.Marshal(params.Variables)
 	by := params.Query + string(variables)
 	if response, ok := leaked.Load(by); ok {
 		return http.StatusOK, response.(*graphql.Response), nil
 	}
-	status, response, err := h.execute(ctx, mediaType, params, can)
+	status, response, err := execute(operation, mediaType)
 	if err == nil && len(response.Errors) == 0 && params.Query[0] == 'q' {
 		leaked.Store(by, response)
 	}
@@ -116,7 +119,7 @@ func (h *handler) leaked(ctx context.Context, mediaType string, params *graphql.
 }
 
 // read returns what`},
-		{"transport/handler.go", "\t\"errors\"\n\t\"log/slog\"\n\t\"net/http\"\n", "\t\"encoding/json\"\n\t\"errors\"\n\t\"log/slog\"\n\t\"net/http\"\n\t\"sync\"\n"},
+		{"transport/handler.go", "\t\"log/slog\"\n\t\"net/http\"\n\t\"strings\"\n", "\t\"encoding/json\"\n\t\"log/slog\"\n\t\"net/http\"\n\t\"strings\"\n\t\"sync\"\n"},
 	}},
 }
 

@@ -14,8 +14,11 @@ import (
 // levels of records below it.
 func (w *isoWorld) operation(f isoField, args map[string]any, levels int) isoRequest {
 	root, declared, given := "query", "", ""
-	if f.mutation {
+	switch {
+	case f.mutation:
 		root = "mutation"
+	case w.schema.Subscription.Fields.ForName(f.Name) == f.FieldDefinition:
+		root = "subscription"
 	}
 	for _, arg := range f.Arguments {
 		if _, ok := args[arg.Name]; ok {

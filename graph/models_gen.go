@@ -138,7 +138,7 @@ type ChangeFeed struct {
 type ChangeSet struct {
 	// Give this as `after` to go on behind this write.
 	Bookmark string `json:"bookmark"`
-	// What the write changed; only records of the types that were asked for.
+	// What the write changed; only records of the types that were asked for, or the record.
 	Changes []*Change `json:"changes"`
 }
 

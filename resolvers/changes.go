@@ -54,7 +54,7 @@ func (rootQuery) Changes(ctx context.Context, after *string, _ *int32, types []g
 // feed returns the writes after one up to and with another, and the last one
 // that it looked at.
 func (r *response) feed(ctx context.Context, snap *shards.Snapshot, after, end int64, types []graph.RecordType) ([]*graph.ChangeSet, int64, error) {
-	changes, err := snap.Changes(ctx, after, end, r.tablesOf(types), maxChanges+1)
+	changes, err := snap.Changes(ctx, after, end, r.model.tablesOf(types), maxChanges+1)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -70,11 +70,12 @@ func (r *response) feed(ctx context.Context, snap *shards.Snapshot, after, end i
 	}
 	sets := []*graph.ChangeSet{}
 	var ids []string
+	at, err := snap.Position(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
 	for _, c := range changes {
-		node, err := r.change(ctx, c)
-		if err != nil {
-			return nil, 0, err
-		}
+		node := r.change(at.Epoch, c)
 		if n := len(sets); n == 0 || sets[n-1].Bookmark != node.Bookmark {
 			sets = append(sets, &graph.ChangeSet{Bookmark: node.Bookmark})
 		}
@@ -97,12 +98,12 @@ func (r *response) feed(ctx context.Context, snap *shards.Snapshot, after, end i
 }
 
 // tablesOf returns the tables of the types, nil for all.
-func (r *response) tablesOf(types []graph.RecordType) []string {
+func (m *model) tablesOf(types []graph.RecordType) []string {
 	if types == nil {
 		return nil
 	}
 	tables := []string{}
-	for _, k := range r.model.kinds {
+	for _, k := range m.kinds {
 		for _, t := range types {
 			if k.recordType() == t {
 				tables = append(tables, k.table)
@@ -120,6 +121,9 @@ func (Root) Change() graph.ChangeResolver { return change{} }
 func (change) Record(ctx context.Context, c *graph.Change) (graph.Record, error) {
 	r, err := from(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := r.loadTogether(ctx); err != nil {
 		return nil, err
 	}
 	recs, err := r.any(ctx, []string{c.RecordID})

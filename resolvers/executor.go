@@ -10,6 +10,7 @@ import (
 	"github.com/99designs/gqlgen/graphql/handler/extension"
 	"github.com/99designs/gqlgen/graphql/handler/lru"
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"gatehouse/graph"
 	"gatehouse/tenancy"
@@ -57,12 +58,36 @@ func NewExecutor(o Options) (*executor.Executor, error) {
 	if o.Introspection {
 		e.Use(extension.Introspection{})
 	}
+	e.AroundOperations(func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
+		op := graphql.GetOperationContext(ctx)
+		if deferring, active := defers(op); deferring {
+			request, ok := tenancy.RequestFrom(ctx)
+			if active && ok && request.Incremental && op.Operation.Operation == ast.Query {
+				return inParts(ctx, m, p.present, next)
+			}
+			ctx = graphql.WithOperationContext(ctx, withoutDefer(op, false))
+			op = graphql.GetOperationContext(ctx)
+		}
+		if op.Operation.Operation != ast.Subscription {
+			return next(ctx)
+		}
+		if !streams(op) {
+			return graphql.OneShot(&graphql.Response{Errors: gqlerror.List{p.present(ctx, bad("a subscription has exactly one field of Subscription"))}})
+		}
+		return next(withStream(ctx, m))
+	})
 	// A query is one response, a mutation one for each root field: what follows
 	// a write must see it.
 	e.AroundResponses(func(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
 		op := graphql.GetOperationContext(ctx).Operation
 		if op == nil || op.Operation == ast.Mutation { // nil: a document that was refused
 			return next(ctx)
+		}
+		if s := streamFrom(ctx); s != nil {
+			return s.respond(ctx, next)
+		}
+		if p := partsFrom(ctx); p != nil {
+			return p.respond(ctx, next)
 		}
 		ctx, r := newResponse(ctx, m)
 		if r != nil {
@@ -102,11 +127,11 @@ func (o Options) introspects(ctx context.Context) bool {
 
 // scope lets only callers pass who hold the scope that a root field requires.
 func scope(ctx context.Context, _ any, next graphql.Resolver, requires string) (any, error) {
-	r, err := from(ctx)
-	if err != nil {
-		return nil, err
+	request, ok := tenancy.RequestFrom(ctx)
+	if !ok {
+		return nil, errNoTenant
 	}
-	if err := r.may(requires); err != nil {
+	if err := may(request.Caller, requires); err != nil {
 		return nil, err
 	}
 	return next(ctx)

@@ -95,6 +95,14 @@ func history(ctx context.Context, id string) (*graph.ChangeConnection, error) {
 	if err != nil {
 		return nil, err
 	}
+	snap, err := r.snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	at, err := snap.Position(ctx)
+	if err != nil {
+		return nil, err
+	}
 	p := pages[0]
 	if err := r.hand(ctx, len(p.changes)); err != nil {
 		return nil, err
@@ -104,10 +112,7 @@ func history(ctx context.Context, id string) (*graph.ChangeConnection, error) {
 		place := func() string {
 			return r.handle.Cursor(historyList, shards.Mark{Value: change.Seq, ID: change.RecordID})
 		}
-		node, err := r.change(ctx, change)
-		if err != nil {
-			return nil, err
-		}
+		node := r.change(at.Epoch, change)
 		c.Nodes = append(c.Nodes, node)
 		c.Edges = append(c.Edges, &graph.ChangeEdge{Node: node, Place: place})
 	}
@@ -118,18 +123,10 @@ func history(ctx context.Context, id string) (*graph.ChangeConnection, error) {
 	return c, nil
 }
 
-// change shows a change as the schema has it.
-func (r *response) change(ctx context.Context, c *shards.Change) (*graph.Change, error) {
-	snap, err := r.snapshot(ctx)
-	if err != nil {
-		return nil, err
-	}
-	at, err := snap.Position(ctx)
-	if err != nil {
-		return nil, err
-	}
+// change shows a change of a history, in its present epoch, as the schema has it.
+func (r *response) change(epoch int64, c *shards.Change) *graph.Change {
 	out := &graph.Change{
-		Bookmark:   r.handle.BookmarkAt(shards.Position{Epoch: at.Epoch, Seq: c.Seq}),
+		Bookmark:   r.handle.BookmarkAt(shards.Position{Epoch: epoch, Seq: c.Seq}),
 		Kind:       graph.ChangeKind(c.Kind),
 		RecordType: r.model.tables[c.Table].recordType(),
 		RecordID:   c.RecordID,
@@ -141,7 +138,7 @@ func (r *response) change(ctx context.Context, c *shards.Change) (*graph.Change,
 	if c.RequestID != "" {
 		out.RequestID = &c.RequestID
 	}
-	return out, nil
+	return out
 }
 
 func actorOf(a shards.Actor) *graph.Actor {

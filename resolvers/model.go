@@ -67,6 +67,9 @@ func newModel(schema *ast.Schema) (*model, error) {
 		m.kinds[k.name], m.tables[k.table] = k, k
 		m.lists["Query."+f.Name] = &edge{name: "Query." + f.Name, target: k, paged: true}
 	}
+	for _, f := range schema.Subscription.Fields {
+		m.addScope(f)
+	}
 	for _, f := range schema.Mutation.Fields {
 		m.addScope(f)
 	}

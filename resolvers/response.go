@@ -30,6 +30,8 @@ type response struct {
 	pages   map[string]*loader[*page]
 	counts  map[string]*loader[int64]
 	history map[string]*loader[*changePage]
+	// together are records of which the first that is asked for loads all.
+	together []string
 }
 
 // record is a row and, once somebody asked for it, the struct that it decodes to.
@@ -121,8 +123,10 @@ func (r *response) hand(ctx context.Context, n int) error {
 }
 
 // may refuses a caller who lacks a scope.
-func (r *response) may(scope string) error {
-	if r.caller.Scopes.Has(scope) {
+func (r *response) may(scope string) error { return may(r.caller, scope) }
+
+func may(caller *tenancy.Caller, scope string) error {
+	if caller.Scopes.Has(scope) {
 		return nil
 	}
 	return &shards.Error{Code: shards.Forbidden, Message: "this needs the scope " + scope}

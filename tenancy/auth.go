@@ -119,6 +119,34 @@ func (a *Authenticator) bearerOfKey(ctx context.Context, text string) (*Caller, 
 	}, nil
 }
 
+// confirm returns a caller with what may have changed since they were
+// authenticated: the account.
+func (a *Authenticator) confirm(ctx context.Context, caller *Caller) (*Caller, error) {
+	bad := badToken
+	if caller.Actor.Kind == shards.ActorAPIKey {
+		bad = badKey
+		key, err := a.directory.LookupKey(ctx, caller.Actor.ID)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return nil, err
+		}
+		if err != nil || !key.usableAt(a.now()) {
+			return nil, badKey(errors.New("revoked or expired"))
+		}
+	} else if !caller.ExpiresAt.IsZero() && !a.now().Before(caller.ExpiresAt) {
+		return nil, expiredToken()
+	}
+	account, err := a.account(ctx, caller.Account.ID)
+	if errors.Is(err, ErrNotFound) {
+		return nil, bad(err)
+	}
+	if err != nil || account == caller.Account {
+		return caller, err
+	}
+	now := *caller
+	now.Account = account
+	return &now, nil
+}
+
 // account returns an account that may be served here. ErrNotFound stands for
 // unknown and for closed. The region comes before the state: a gateway
 // outside the region says nothing about the account.

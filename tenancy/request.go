@@ -18,6 +18,11 @@ type Request struct {
 	Handle *shards.Handle
 	// IdempotencyKey is the caller's, "" where there is none.
 	IdempotencyKey string
+	// LastEventID is the bookmark of the last event that the caller has of a
+	// subscription, "" where it begins anew.
+	LastEventID string
+	// Incremental: the answer may come in parts, as @defer asks for.
+	Incremental bool
 	// Consistency is "" where the caller left it to us, which is AtBookmark.
 	Consistency Consistency
 }
@@ -66,6 +71,21 @@ func NewGate(auth *Authenticator, directory *Directory, pool *shards.Pool, keys 
 // HTTP request says it. Errors are those of Authenticate and CheckHost.
 func (g *Gate) Admit(ctx context.Context, authorization, host string) (*Caller, error) {
 	caller, err := g.auth.Authenticate(ctx, authorization)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.auth.CheckHost(ctx, caller, host); err != nil {
+		return nil, err
+	}
+	return caller, nil
+}
+
+// Confirm returns a caller who was admitted before as the directory knows them
+// now. It is for connections that live long, and cheap: who the caller is was
+// verified already, so only whether they may still be served is asked. Errors
+// are those of Admit.
+func (g *Gate) Confirm(ctx context.Context, caller *Caller, host string) (*Caller, error) {
+	caller, err := g.auth.confirm(ctx, caller)
 	if err != nil {
 		return nil, err
 	}

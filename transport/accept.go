@@ -11,7 +11,16 @@ import (
 const (
 	jsonType     = "application/json"
 	responseType = "application/graphql-response+json"
+	eventType    = "text/event-stream"
 )
+
+// accepted is what a client wants its response in.
+type accepted struct {
+	mediaType string // of a single response
+	// events: several responses can come as a stream of events. always: a
+	// single one must come so, too.
+	events, always bool
+}
 
 // preference is how much a client wants a media type.
 type preference struct {
@@ -21,15 +30,16 @@ type preference struct {
 	exact int
 }
 
-// negotiate returns the media type that the Accept headers prefer, and false
-// where they exclude both; application/json is then what the refusal is in.
-// Without a wish it is application/json, which clients from before the draft expect.
-func negotiate(accept []string) (string, bool) {
+// negotiate returns what the Accept headers prefer, and false where they exclude
+// everything; application/json is then what the refusal is in. Without a wish it
+// is application/json, which clients from before the draft expect. A stream of
+// events goes only to those who name it.
+func negotiate(accept []string) (accepted, bool) {
 	list := strings.Join(accept, ",")
 	if strings.Trim(list, " \t,") == "" {
-		return jsonType, true
+		return accepted{mediaType: jsonType}, true
 	}
-	json, response := preference{exact: -1}, preference{exact: -1}
+	json, response, events := preference{exact: -1}, preference{exact: -1}, preference{exact: -1}
 	for item := range strings.SplitSeq(list, ",") {
 		name, q, ok := weighted(item)
 		if !ok {
@@ -37,17 +47,24 @@ func negotiate(accept []string) (string, bool) {
 		}
 		json.offer(jsonType, name, q)
 		response.offer(responseType, name, q)
+		if name == eventType {
+			events.offer(eventType, name, q)
+		}
 	}
+	out := accepted{events: events.q > 0, always: events.q > max(json.q, response.q)}
 	switch {
-	case json.q == 0 && response.q == 0:
-		return jsonType, false
+	case json.q == 0 && response.q == 0 && events.q == 0:
+		return accepted{mediaType: jsonType}, false
+	case json.q == 0 && response.q == 0: // whose status says what is wrong
+		out.mediaType = responseType
 	case json.q != response.q:
-		return choose(response.q > json.q), true
+		out.mediaType = choose(response.q > json.q)
 	case json.exact != response.exact:
-		return choose(response.exact > json.exact), true
+		out.mediaType = choose(response.exact > json.exact)
 	default: // both named: the newer one; both by a wildcard: the older
-		return choose(response.exact == 2), true
+		out.mediaType = choose(response.exact == 2)
 	}
+	return out, true
 }
 
 func choose(response bool) string {

@@ -17,7 +17,7 @@ func checkContent(r *http.Request, acceptable bool, maxBody int64) error {
 	case r.Method != http.MethodGet && r.Method != http.MethodPost:
 		return badRequest(http.StatusMethodNotAllowed, "only GET and POST are possible here").with("Allow", "GET, POST")
 	case !acceptable:
-		return badRequest(http.StatusNotAcceptable, "Accept must allow "+responseType+" or "+jsonType)
+		return badRequest(http.StatusNotAcceptable, "Accept must allow "+responseType+", "+jsonType+" or "+eventType)
 	case r.Method == http.MethodGet && int64(len(r.URL.RawQuery)) > maxBody:
 		return badRequest(http.StatusRequestURITooLong, "the address is too long")
 	case r.Method == http.MethodGet:

@@ -21,6 +21,7 @@
 //	413  BAD_REQUEST: the body is too long; 414: the address is
 //	415  BAD_REQUEST: the body is not announced as UTF-8 JSON
 //	421  MISDIRECTED
+//	429  RATE_LIMITED, with Retry-After: too many streams of the account are open
 //	500  INTERNAL, with a reference that the log has too
 //	503  UNAVAILABLE, with Retry-After
 //

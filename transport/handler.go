@@ -2,9 +2,9 @@ package transport
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -17,6 +17,9 @@ import (
 const (
 	DefaultMaxBody = 4 << 20 // a document's content may have 1 MiB, and triples when it is escaped
 	DefaultTimeout = 5 * time.Second
+	// DefaultStreams lets 4,000 people of one account be connected at once, with
+	// a second tab here and there. Each takes some 40 KB.
+	DefaultStreams = 5000
 )
 
 // Config of a GraphQL endpoint.
@@ -33,6 +36,9 @@ type Config struct {
 	// Timeout bounds a request, from its header to the end of its execution;
 	// DefaultTimeout where 0. Clients may ask for less.
 	Timeout time.Duration
+	// Streams is how many sockets and streams of events an account has open at
+	// once, unless its own limits say otherwise; DefaultStreams where 0.
+	Streams int
 	// Now is the clock of the log; time.Now where nil.
 	Now func() time.Time
 }
@@ -42,6 +48,9 @@ type Gate interface {
 	// Admit returns who bears a credential, sent as in an Authorization header
 	// to the host of the request.
 	Admit(ctx context.Context, authorization, host string) (*tenancy.Caller, error)
+	// Confirm returns a caller who was admitted before as they are now, or why
+	// they may not be served any more.
+	Confirm(ctx context.Context, caller *tenancy.Caller, host string) (*tenancy.Caller, error)
 	// Request returns a new request of a caller who was admitted.
 	Request(caller *tenancy.Caller) *tenancy.Request
 }
@@ -53,28 +62,41 @@ type handler struct {
 	timeout  time.Duration
 
 	compressor *compressor
+	streams    *streams
 }
 
 // NewHandler returns the GraphQL endpoint, whatever its path. Operations find
 // their tenancy.Request in the context. A configuration without an executor or
 // without a gate is a programmer's mistake.
-func NewHandler(c Config) http.Handler {
+func NewHandler(c Config) *Handler {
 	if c.Executor == nil || c.Gate == nil {
 		panic("transport: a handler needs an Executor and a Gate")
 	}
-	h := &handler{pipeline: pipeline{executor: c.Executor, guard: c.Guard}, gate: c.Gate, maxBody: c.MaxBody, timeout: c.Timeout, compressor: newCompressor()}
+	h := &handler{pipeline: pipeline{executor: c.Executor, guard: c.Guard}, gate: c.Gate, maxBody: c.MaxBody, timeout: c.Timeout, compressor: newCompressor(), streams: newStreams(c.Streams)}
 	if h.maxBody == 0 {
 		h.maxBody = DefaultMaxBody
 	}
 	if h.timeout == 0 {
 		h.timeout = DefaultTimeout
 	}
-	return Observe(h, Observer{Log: c.Log, Now: c.Now})
+	return &Handler{Observe(h, Observer{Log: c.Log, Now: c.Now}), h.streams}
 }
+
+// Handler is a GraphQL endpoint.
+type Handler struct {
+	http.Handler
+	streams *streams
+}
+
+// Shutdown refuses new sockets and streams of events, ends those that are open,
+// so that their clients go elsewhere and go on from where they were, and waits
+// for them until ctx ends. It does not touch single requests.
+func (h *Handler) Shutdown(ctx context.Context) error { return h.streams.stop(ctx) }
 
 // ServeHTTP runs behind Observe.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	mediaType, acceptable := negotiate(r.Header.Values("Accept"))
+	wanted, acceptable := negotiate(r.Header.Values("Accept"))
+	mediaType := wanted.mediaType
 	timeout, err := timeoutOf(r.Header, h.timeout)
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
@@ -103,8 +125,26 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(ctx, w, mediaType, request, err)
 		return
 	}
-	ctx = tenancy.WithRequest(ctx, request)
-	status, response, err := h.execute(ctx, mediaType, params, carrier{mutations: r.Method == http.MethodPost})
+	request.LastEventID = r.Header.Get("Last-Event-ID")
+	// A single response comes as an event only to those who want nothing else.
+	request.Incremental = wanted.always || wanted.events && strings.Contains(params.Query, "@defer")
+	deadline, _ := ctx.Deadline()
+	operation, err := h.pipeline.begin(tenancy.WithRequest(r.Context(), request), deadline, params, carrier{
+		mutations: r.Method == http.MethodPost, subscriptions: wanted.events,
+	})
+	if err != nil {
+		refuse(ctx, w, mediaType, request, err)
+		return
+	}
+	defer operation.end()
+	if operation.faults == nil && (operation.subscription || request.Incremental) {
+		cancel() // it has a time of its own
+		if err := h.writeEvents(w, r, request, operation); err != nil {
+			refuse(r.Context(), w, mediaType, request, err)
+		}
+		return
+	}
+	status, response, err := execute(operation, mediaType)
 	if err != nil {
 		refuse(ctx, w, mediaType, request, err)
 		return
@@ -125,26 +165,15 @@ func (h *handler) admit(ctx context.Context, r *http.Request) (*tenancy.Request,
 	return h.gate.Request(caller), nil
 }
 
-// execute returns a response and its status, or how the operation is refused.
-func (h *handler) execute(ctx context.Context, mediaType string, params *graphql.RawParams, can carrier) (int, *graphql.Response, error) {
-	operation, err := h.pipeline.begin(ctx, params, can)
-	if err != nil {
-		var refused *refusal
-		if errors.As(err, &refused) && refused.status == 0 {
-			refused.status = documentStatus(mediaType, refused.code)
-		}
-		return 0, nil, err
-	}
-	defer operation.end()
+// execute returns the operation's one response and its status.
+func execute(operation *operation, mediaType string) (int, *graphql.Response, error) {
 	if operation.faults != nil {
 		return documentStatus(mediaType, codeOf(operation.faults.Errors[0])), operation.faults, nil
 	}
-	response := operation.Next(ctx)
+	response := operation.Next()
 	switch {
-	case response == nil && ctx.Err() != nil: // gqlgen's way to say that it did not begin
-		return 0, nil, ctx.Err()
 	case response == nil:
-		return 0, nil, errNoResponse
+		return 0, nil, operation.err()
 	case response.Data == nil && len(response.Errors) > 0: // refused by an extension
 		return documentStatus(mediaType, codeOf(response.Errors[0])), response, nil
 	}

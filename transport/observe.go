@@ -87,8 +87,8 @@ func (rec *recorder) serve(next http.Handler, r *http.Request, x *exchange) (abo
 		for _, key := range []string{"Content-Encoding", "Content-Length", "ETag"} {
 			rec.Header().Del(key)
 		}
-		mediaType, _ := negotiate(r.Header.Values("Accept"))
-		refused.write(rec, mediaType, "")
+		wanted, _ := negotiate(r.Header.Values("Accept"))
+		refused.write(rec, wanted.mediaType, "")
 	}()
 	next.ServeHTTP(rec, r)
 	return false

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
-	"gatehouse/shards"
 	"gatehouse/transport/guard"
 )
 
@@ -22,46 +22,60 @@ type pipeline struct {
 	guard    *guard.Guard // nil leaves documents to the executor
 }
 
-// carrier is what a protocol can bring to the client and back.
-type carrier struct {
-	mutations     bool
-	subscriptions bool
-	// incremental responses come in several parts, as @defer wants them.
-	incremental bool
-}
+// carrier is what a protocol can bring to the gateway and back.
+type carrier struct{ mutations, subscriptions bool }
 
 // operation is a document on its way. One goroutine uses it at a time.
 type operation struct {
 	// faults, where set, is the only response: the document, the operation
 	// name or the variables can't be executed.
 	faults *graphql.Response
-	next   func() *graphql.Response
+	// subscription: its responses are events, and have no deadline together.
+	subscription bool
+	ctx          context.Context
+	cancel       context.CancelFunc
+	next         graphql.ResponseHandler
 }
 
 // begin creates an operation, checks it and dispatches it under ctx, which has
-// the tenancy.Request. The error is a refusal: nothing was executed. Whoever
-// began an operation calls Next until it returns nil, or ends ctx, and then end.
-func (p *pipeline) begin(ctx context.Context, params *graphql.RawParams, can carrier) (*operation, error) {
-	ctx = graphql.StartOperationTrace(ctx)
+// the tenancy.Request. All but a subscription must be over by the deadline. The
+// error is a refusal: nothing was executed. Whoever began an operation ends it.
+func (p *pipeline) begin(ctx context.Context, deadline time.Time, params *graphql.RawParams, can carrier) (*operation, error) {
+	o := &operation{}
+	o.ctx, o.cancel = context.WithDeadline(ctx, deadline)
+	if err := p.create(ctx, o, params, can); err != nil {
+		o.end()
+		return nil, err
+	}
+	return o, nil
+}
+
+func (p *pipeline) create(whole context.Context, o *operation, params *graphql.RawParams, can carrier) error {
+	ctx := graphql.StartOperationTrace(o.ctx)
 	if faults := p.check(params); len(faults) > 0 {
-		return p.faulty(graphql.WithOperationContext(ctx, &graphql.OperationContext{}), faults)
+		return p.faulty(graphql.WithOperationContext(ctx, &graphql.OperationContext{}), o, faults)
 	}
 	created, faults := p.executor.CreateOperationContext(ctx, params)
 	if created == nil {
-		return nil, errNoResponse
+		return errNoResponse
 	}
 	x := exchangeFrom(ctx)
-	if o := created.Operation; o != nil {
-		x.kind, x.operation = string(o.Operation), o.Name
+	if c := created.Operation; c != nil {
+		x.kind, x.operation = string(c.Operation), c.Name
 	}
 	if len(faults) > 0 {
-		return p.faulty(graphql.WithOperationContext(ctx, created), faults)
+		return p.faulty(graphql.WithOperationContext(ctx, created), o, faults)
 	}
-	if err := can.carry(created); err != nil {
-		return nil, err
+	if err := can.carry(created.Operation.Operation); err != nil {
+		return err
 	}
-	next, ctx := p.executor.DispatchOperation(ctx, created)
-	return &operation{next: func() *graphql.Response { return next(ctx) }}, nil
+	if o.subscription = created.Operation.Operation == ast.Subscription; o.subscription {
+		o.cancel()
+		o.ctx, o.cancel = context.WithCancel(whole)
+		ctx = graphql.StartOperationTrace(o.ctx)
+	}
+	o.next, o.ctx = p.executor.DispatchOperation(ctx, created)
+	return nil
 }
 
 // check returns what is wrong with a document, or with the sizes of its variables.
@@ -80,45 +94,46 @@ func (p *pipeline) check(params *graphql.RawParams) gqlerror.List {
 }
 
 // faulty is for a document, operation name or variables that can't be executed.
-func (p *pipeline) faulty(ctx context.Context, faults gqlerror.List) (*operation, error) {
+func (p *pipeline) faulty(ctx context.Context, o *operation, faults gqlerror.List) error {
 	response := p.executor.DispatchError(ctx, bounded(faults))
 	if response == nil || len(response.Errors) == 0 {
-		return nil, errNoResponse
+		return errNoResponse
 	}
 	response.Errors = bounded(response.Errors)
 	exchangeFrom(ctx).code = string(codeOf(response.Errors[0]))
-	return &operation{faults: response}, nil
+	o.faults = response
+	return nil
 }
 
 // Next waits for the operation's next response and returns it: nil after the
-// last one, and once its context has ended.
-func (o *operation) Next(ctx context.Context) *graphql.Response {
-	response := o.next()
+// last one, and once its time is over. Its data is good until Next is called
+// again.
+func (o *operation) Next() *graphql.Response {
+	response := o.next(o.ctx)
 	if response != nil && len(response.Errors) > 0 {
-		exchangeFrom(ctx).code = string(codeOf(response.Errors[0]))
+		exchangeFrom(o.ctx).code = string(codeOf(response.Errors[0]))
 	}
 	return response
 }
 
-// end gives back what the operation took.
-func (o *operation) end() {}
-
-// carry refuses what the protocol can't carry.
-func (can carrier) carry(c *graphql.OperationContext) error {
-	switch {
-	case c.Operation.Operation == ast.Subscription && !can.subscriptions:
-		return malformed("subscriptions are not possible over plain HTTP")
-	case c.Operation.Operation == ast.Mutation && !can.mutations:
-		return badRequest(http.StatusMethodNotAllowed, "mutations need POST").with("Allow", http.MethodPost)
-	case !can.incremental && defers(c):
-		// gqlgen would send the first part only, and the rest would be lost.
-		return badDocument("@defer is not possible over plain HTTP")
+// err returns why there was no response.
+func (o *operation) err() error {
+	if err := o.ctx.Err(); err != nil { // gqlgen's way to say that it did not begin
+		return err
 	}
-	return nil
+	return errNoResponse
 }
 
-// badDocument refuses what the draft calls well-formed: its status follows the
-// media type.
-func badDocument(message string) *refusal {
-	return &refusal{code: shards.BadRequest, message: message}
+// end ends the operation wherever it is, and gives back what it took.
+func (o *operation) end() { o.cancel() }
+
+// carry refuses what the protocol can't carry.
+func (can carrier) carry(kind ast.Operation) error {
+	switch {
+	case kind == ast.Subscription && !can.subscriptions:
+		return malformed("subscriptions need a WebSocket, or Accept: " + eventType)
+	case kind == ast.Mutation && !can.mutations:
+		return badRequest(http.StatusMethodNotAllowed, "mutations need POST").with("Allow", http.MethodPost)
+	}
+	return nil
 }

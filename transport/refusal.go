@@ -3,7 +3,6 @@ package transport
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
@@ -59,7 +58,7 @@ func refusalOf(err error) *refusal {
 	}
 	r = &refusal{status: statusOf(known.Code), code: known.Code, message: known.Message, cause: err}
 	switch r.code {
-	case shards.Unavailable:
+	case shards.Unavailable, shards.RateLimited:
 		r.retryAfter = seconds(known.RetryAfter)
 	case shards.Internal:
 		r.reference = rand.Text()[:12]
@@ -78,6 +77,8 @@ func statusOf(code shards.Code) int {
 		return http.StatusForbidden
 	case shards.Misdirected:
 		return http.StatusMisdirectedRequest
+	case shards.RateLimited:
+		return http.StatusTooManyRequests
 	case shards.Unavailable:
 		return http.StatusServiceUnavailable
 	case shards.Internal:
@@ -107,17 +108,20 @@ func seconds(d time.Duration) int {
 // write answers with the refusal in the given media type. Without a bookmark
 // that is "".
 func (r *refusal) write(w http.ResponseWriter, mediaType, bookmark string) {
-	extensions := map[string]any{"code": r.code}
 	if r.retryAfter > 0 {
-		extensions["retryAfter"] = r.retryAfter
 		w.Header().Set("Retry-After", strconv.Itoa(r.retryAfter))
 	}
 	for key, values := range r.header {
 		w.Header()[key] = values
 	}
-	list, err := json.Marshal([]any{map[string]any{"message": r.message, "extensions": extensions}})
-	if err != nil {
-		panic("transport: encode a refusal: " + err.Error()) // strings and numbers always encode
+	writeParts(w, mediaType, r.status, parts{errors: r.errors(), bookmark: bookmark})
+}
+
+// errors returns the refusal as the errors of a response, encoded.
+func (r *refusal) errors() []byte {
+	extensions := map[string]any{"code": r.code}
+	if r.retryAfter > 0 {
+		extensions["retryAfter"] = r.retryAfter
 	}
-	writeParts(w, mediaType, r.status, parts{errors: list, bookmark: bookmark})
+	return encodeErrors([]any{map[string]any{"message": r.message, "extensions": extensions}})
 }

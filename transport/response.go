@@ -28,24 +28,17 @@ type parts struct {
 	// etag, where set, is what the client may ask with next time.
 	etag   string
 	coding coding
+	// hasNext, where set, says whether more parts of the answer follow; later:
+	// there were parts before, and data lists what was deferred.
+	hasNext *bool
+	later   bool
 }
 
 // writeParts writes a response around data as the executor encoded it: what is
 // large is neither parsed nor copied again. errors comes first, as the
 // specification recommends, so that it can't be overlooked.
 func writeParts(w http.ResponseWriter, mediaType string, status int, p parts) {
-	head := []byte{'{'}
-	if p.errors != nil {
-		head = append(append(head, `"errors":`...), p.errors...)
-	}
-	if p.data != nil {
-		if p.errors != nil {
-			head = append(head, ',')
-		}
-		head = append(head, `"data":`...)
-	}
-	tail := append(encodeExtensions(p.extensions, p.bookmark), '}')
-	body := [][]byte{head, p.data, tail}
+	body := p.body()
 	p.describe(w.Header())
 	w.Header().Set("Content-Type", mediaType+"; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -56,6 +49,30 @@ func writeParts(w http.ResponseWriter, mediaType string, status int, p parts) {
 		return
 	}
 	writeBody(w, status, body...)
+}
+
+// body returns the response as JSON, in pieces.
+func (p parts) body() [][]byte {
+	head := []byte{'{'}
+	if p.errors != nil {
+		head = append(append(head, `"errors":`...), p.errors...)
+	}
+	if p.data != nil {
+		if p.errors != nil {
+			head = append(head, ',')
+		}
+		name := `"data":`
+		if p.later {
+			name = `"incremental":`
+		}
+		head = append(head, name...)
+	}
+	var tail []byte
+	if p.hasNext != nil {
+		tail = strconv.AppendBool([]byte(`,"hasNext":`), *p.hasNext)
+	}
+	tail = append(append(tail, encodeExtensions(p.extensions, p.bookmark)...), '}')
+	return [][]byte{head, p.data, tail}
 }
 
 // describe sets what a response has in common with the 304 in its place.
@@ -105,22 +122,30 @@ func encodeExtensions(extensions map[string]any, bookmark string) []byte {
 	return append([]byte(`,"extensions":`), text...)
 }
 
+func partsOf(response *graphql.Response, bookmark string) parts {
+	p := parts{data: response.Data, extensions: response.Extensions, bookmark: bookmark}
+	if len(response.Errors) > 0 {
+		p.errors = encodeErrors(response.Errors)
+	} else if p.data == nil {
+		p.data = []byte("null")
+	}
+	return p
+}
+
+func encodeErrors(list any) []byte {
+	text, err := json.Marshal(list)
+	if err != nil {
+		panic("transport: encode errors: " + err.Error())
+	}
+	return text
+}
+
 // writeResponse writes what the executor answered. An answer to a GET without
 // an error is one that the client may keep and ask again for; if it has it
 // already it is told so.
 func (h *handler) writeResponse(w http.ResponseWriter, r *http.Request, mediaType string, status int, response *graphql.Response, bookmark string) {
-	p := parts{
-		data: response.Data, extensions: response.Extensions, bookmark: bookmark,
-		coding: h.compressor.choose(r.Header.Values("Accept-Encoding")),
-	}
-	if len(response.Errors) > 0 {
-		var err error
-		if p.errors, err = json.Marshal(response.Errors); err != nil {
-			panic("transport: encode errors: " + err.Error())
-		}
-	} else if p.data == nil {
-		p.data = []byte("null")
-	}
+	p := partsOf(response, bookmark)
+	p.coding = h.compressor.choose(r.Header.Values("Accept-Encoding"))
 	if r.Method == http.MethodGet && p.errors == nil && p.bookmark != "" {
 		p.etag = etagOf(p.bookmark, p.data)
 		if noneMatches(r.Header.Values("If-None-Match"), p.etag) {

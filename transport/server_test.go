@@ -68,6 +68,8 @@ type gate struct {
 	keys  *shards.Keyring
 	// before, where set, may refuse instead.
 	before func(ctx context.Context) error
+	// confirm, where set, says whether a caller may still be served.
+	confirm func(ctx context.Context) error
 }
 
 func (g *gate) Admit(ctx context.Context, authorization, _ string) (*tenancy.Caller, error) {
@@ -81,6 +83,13 @@ func (g *gate) Admit(ctx context.Context, authorization, _ string) (*tenancy.Cal
 		return nil, &shards.Error{Code: shards.Unauthenticated, Message: "the token is not valid"}
 	}
 	return &tenancy.Caller{Account: tenancy.Account{ID: account}}, nil
+}
+
+func (g *gate) Confirm(ctx context.Context, caller *tenancy.Caller, _ string) (*tenancy.Caller, error) {
+	if g.confirm != nil {
+		return caller, g.confirm(ctx)
+	}
+	return caller, nil
 }
 
 func (g *gate) Request(caller *tenancy.Caller) *tenancy.Request {
