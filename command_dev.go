@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -40,12 +39,12 @@ func (c *devCommand) run(ctx context.Context, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer closeOffice(o, log)
-	handler, tokens, err := c.handler(ctx, o, secrets, log)
+	gateway, tokens, err := c.gateway(ctx, o, secrets, log)
 	if err != nil {
 		_ = listener.Close()
 		return err
 	}
-	return serve(ctx, o, front{listener: listener, handler: handler}, &health{}, log, func() {
+	return serve(ctx, o, front{listener: listener, handler: gateway, stop: gateway.stop}, &health{}, log, func() {
 		if !isLoopback(listener.Addr()) {
 			fmt.Fprintf(stderr, "gatehouse: warning: %s can be reached from other machines, and the demo tokens with it\n", listener.Addr())
 		}
@@ -53,8 +52,8 @@ func (c *devCommand) run(ctx context.Context, stdout, stderr io.Writer) error {
 	})
 }
 
-// handler returns dev's handler and the demo tokens.
-func (c *devCommand) handler(ctx context.Context, o *office, secrets devSecrets, log *slog.Logger) (handler http.Handler, tokens []demoToken, err error) {
+// gateway returns dev's gateway and the demo tokens.
+func (c *devCommand) gateway(ctx context.Context, o *office, secrets devSecrets, log *slog.Logger) (g *gateway, tokens []demoToken, err error) {
 	keys, err := secrets.keyring()
 	if err != nil {
 		return nil, nil, err
@@ -76,10 +75,10 @@ func (c *devCommand) handler(ctx context.Context, o *office, secrets devSecrets,
 	for _, t := range tokens {
 		page.Tokens = append(page.Tokens, graphiql.Token{Account: t.Account, Role: t.Role, Token: t.Token})
 	}
-	handler, err = newHandler(o, settings{
+	g, err = newGateway(o, settings{
 		Auth: auth, Keys: keys, Log: log, Introspection: true, ServeSchema: true, GraphiQL: page,
 	})
-	return handler, tokens, err
+	return g, tokens, err
 }
 
 // demoToken is a token of a demo account.

@@ -63,12 +63,12 @@ func (c *serveCommand) run(ctx context.Context, _, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	handler, err := newHandler(o, settings{
+	gateway, err := newGateway(o, settings{
 		Auth: auth, Keys: keys, Log: log, Served: m.served, Plain: !config.Projection,
 		Introspection: config.Introspection, IntrospectionRoles: config.IntrospectionRoles,
 		// The page of the schema asks nobody who they are.
 		ServeSchema: config.Introspection && len(config.IntrospectionRoles) == 0, Documents: config.Limits.Documents,
-		Origins: config.CORS.Origins, MaxBody: config.Limits.MaxBody, Timeout: config.Limits.Timeout,
+		Origins: config.CORS.Origins, MaxBody: config.Limits.MaxBody, Timeout: config.Limits.Timeout, Sockets: config.Limits.Sockets,
 	})
 	if err != nil {
 		return err
@@ -80,7 +80,7 @@ func (c *serveCommand) run(ctx context.Context, _, stderr io.Writer) error {
 	check := auth.Ready
 	h.check.Store(&check)
 	f := front{
-		listener: listener, handler: m.inFlight(handler), certificate: certificate,
+		listener: listener, handler: m.inFlight(gateway), stop: gateway.stop, certificate: certificate,
 		h2c: config.HTTP.H2C, idle: config.HTTP.IdleTimeout, drain: config.HTTP.Drain,
 	}
 	return serve(ctx, o, f, h, log, func() {

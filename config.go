@@ -38,6 +38,7 @@ type config struct {
 	Limits struct {
 		MaxBody int64         `yaml:"maxBody"` // bytes
 		Timeout time.Duration `yaml:"timeout"`
+		Sockets int64         `yaml:"sockets"` // of an account
 		// Documents are the limits of documents and their variables.
 		Documents guard.Limits `yaml:"documents"`
 	} `yaml:"limits"`
@@ -84,6 +85,7 @@ type tokensConfig struct {
 func defaultConfig() config {
 	c := config{Listen: "127.0.0.1:8080", RequireShards: true}
 	c.Limits.MaxBody, c.Limits.Timeout = transport.DefaultMaxBody, transport.DefaultTimeout
+	c.Limits.Sockets = transport.DefaultSockets
 	c.HTTP.IdleTimeout, c.HTTP.Drain = defaultIdle, defaultDrain
 	c.Projection = true
 	c.Limits.Documents = guard.Limits{}.WithDefaults()

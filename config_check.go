@@ -46,6 +46,9 @@ func (c *config) check() (wrong problems) {
 	if c.Limits.MaxBody < 1 || c.Limits.MaxBody > maxMaxBody {
 		add("limits.maxBody must be 1 to %d bytes", maxMaxBody)
 	}
+	if c.Limits.Sockets < 1 {
+		add("limits.sockets must be at least 1")
+	}
 	if c.Limits.Timeout <= 0 || c.Limits.Timeout > maxTimeout {
 		add("limits.timeout must be above 0s and at most %v", maxTimeout)
 	}

@@ -36,6 +36,7 @@ func (c *config) override(lookup lookupEnv) (wrong problems) {
 		"GATEHOUSE_TOKENS_CLAIMS_SCOPES":  &c.Tokens.Claims.Scopes,
 		"GATEHOUSE_LIMITS_MAX_BODY":       &c.Limits.MaxBody,
 		"GATEHOUSE_LIMITS_TIMEOUT":        &c.Limits.Timeout,
+		"GATEHOUSE_LIMITS_SOCKETS":        &c.Limits.Sockets,
 		"GATEHOUSE_INTROSPECTION":         &c.Introspection,
 		"GATEHOUSE_PROJECTION":            &c.Projection,
 		"GATEHOUSE_LOG_LEVEL":             &c.Log.Level,

@@ -81,6 +81,7 @@ func TestEveryMistakeInAConfigurationIsOneLine(t *testing.T) {
 		"endless timeout":    {good + "limits: {timeout: 1h}\n", "limits.timeout"},
 		"no document":        {good + "limits: {documents: {depth: 0}}\n", "limits.documents.depth"},
 		"unknown limit":      {good + "limits: {documents: {dept: 1}}\n", `unknown key "dept"`},
+		"no sockets":         {good + "limits: {sockets: 0}\n", "limits.sockets"},
 		"no body":            {good + "limits: {maxBody: 0}\n", "limits.maxBody"},
 		"half of TLS":        {good + "tls: {key: k.pem}\n", "tls needs both"},
 		"no certificate":     {good + "tls: {key: DATA/none, certificate: DATA/none}\n", "tls: "},

@@ -14,6 +14,8 @@ import (
 type front struct {
 	listener net.Listener
 	handler  http.Handler
+	// stop, where set, ends the requests that have no end of their own.
+	stop func(ctx context.Context) error
 	// certificate, where set, makes it HTTPS, with HTTP/2 for whoever can.
 	certificate *certificate
 	// h2c is HTTP/2 without TLS, for a proxy that does TLS.

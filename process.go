@@ -58,9 +58,12 @@ func serve(ctx context.Context, o *office, f front, h *health, log *slog.Logger,
 	h.stopping.Store(true)
 	_ = f.listener.Close()
 	<-accepted
-	taken.settle(settleWithin)
-	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishWithin)
+	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishWithin+settleWithin)
 	defer cancel()
+	if f.stop != nil && f.stop(finish) != nil {
+		log.Warn("some streams have not ended in time")
+	}
+	taken.settle(settleWithin)
 	for _, s := range []*http.Server{server, socket} {
 		if s.Shutdown(finish) != nil {
 			abort() // what has not ended by now won't

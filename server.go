@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"time"
@@ -30,15 +31,23 @@ type settings struct {
 	Origins  []string      // of browsers that may call; none where empty
 	MaxBody  int64         // bytes; transport's default where 0
 	Timeout  time.Duration // of one request; transport's default where 0
+	Sockets  int64         // of an account; transport's default where 0
 	// Documents are the limits of documents; guard's defaults where zero.
 	Documents guard.Limits
 	// Served, where set, is told of each request.
 	Served func(transport.Served)
 }
 
-// newHandler wires the gateway: transport admits a request through the gate,
+// gateway is what serves requests. stop ends those that have no end of their
+// own, sockets and streams of events, and waits for them until ctx ends.
+type gateway struct {
+	http.Handler
+	stop func(ctx context.Context) error
+}
+
+// newGateway wires the gateway: transport admits a request through the gate,
 // which finds its account and shard, and the executor answers it.
-func newHandler(o *office, s settings) (http.Handler, error) {
+func newGateway(o *office, s settings) (*gateway, error) {
 	documents := guard.New(resolvers.Schema(), guard.Options{
 		Limits: s.Documents, Suggestions: s.Introspection && len(s.IntrospectionRoles) == 0,
 	})
@@ -53,17 +62,18 @@ func newHandler(o *office, s settings) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	endpoint := transport.NewHandler(transport.Config{
+		Executor: executor, Guard: documents, Gate: gate, Log: s.Log, MaxBody: s.MaxBody, Timeout: s.Timeout, Sockets: s.Sockets,
+	})
 	mux := http.NewServeMux()
-	mux.Handle("/graphql", cors(transport.NewHandler(transport.Config{
-		Executor: executor, Guard: documents, Gate: gate, Log: s.Log, MaxBody: s.MaxBody, Timeout: s.Timeout,
-	})))
+	mux.Handle("/graphql", cors(endpoint))
 	if s.ServeSchema {
 		mux.Handle("/schema.graphql", transport.Schema(schemaText()))
 	}
 	if s.GraphiQL != nil {
 		mux.Handle("/", graphiql.Handler(*s.GraphiQL))
 	}
-	return transport.Observe(mux, transport.Observer{Log: s.Log, Served: s.Served}), nil
+	return &gateway{transport.Observe(mux, transport.Observer{Log: s.Log, Served: s.Served}), endpoint.Shutdown}, nil
 }
 
 // knownScopes returns all scopes that the schema names.

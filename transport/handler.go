@@ -17,9 +17,9 @@ import (
 const (
 	DefaultMaxBody = 4 << 20 // a document's content may have 1 MiB, and triples when it is escaped
 	DefaultTimeout = 5 * time.Second
-	// DefaultStreams lets 4,000 people of one account be connected at once, with
-	// a second tab here and there. Each takes some 40 KB.
-	DefaultStreams = 5000
+	// DefaultSockets lets 4,000 people of one account be connected at once, with
+	// a second tab here and there.
+	DefaultSockets = 5000
 )
 
 // Config of a GraphQL endpoint.
@@ -36,9 +36,9 @@ type Config struct {
 	// Timeout bounds a request, from its header to the end of its execution;
 	// DefaultTimeout where 0. Clients may ask for less.
 	Timeout time.Duration
-	// Streams is how many sockets and streams of events an account has open at
-	// once, unless its own limits say otherwise; DefaultStreams where 0.
-	Streams int
+	// Sockets is how many WebSockets and streams of events an account has open at
+	// once, unless its own limits say otherwise; DefaultSockets where 0.
+	Sockets int64
 	// Now is the clock of the log; time.Now where nil.
 	Now func() time.Time
 }
@@ -72,7 +72,7 @@ func NewHandler(c Config) *Handler {
 	if c.Executor == nil || c.Gate == nil {
 		panic("transport: a handler needs an Executor and a Gate")
 	}
-	h := &handler{pipeline: pipeline{executor: c.Executor, guard: c.Guard}, gate: c.Gate, maxBody: c.MaxBody, timeout: c.Timeout, compressor: newCompressor(), streams: newStreams(c.Streams)}
+	h := &handler{pipeline: pipeline{executor: c.Executor, guard: c.Guard}, gate: c.Gate, maxBody: c.MaxBody, timeout: c.Timeout, compressor: newCompressor(), streams: newStreams(c.Sockets)}
 	if h.maxBody == 0 {
 		h.maxBody = DefaultMaxBody
 	}

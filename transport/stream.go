@@ -27,19 +27,19 @@ const (
 // streams are the sockets and streams of events that are open. It is safe for
 // concurrent use.
 type streams struct {
-	most int // of an account that has no limit of its own
+	most int64 // of an account that has no limit of its own
 
 	mu       sync.Mutex
-	of       map[string]int // by account
+	of       map[string]int64 // by account
 	stopping chan struct{}
 	open     sync.WaitGroup
 }
 
-func newStreams(most int) *streams {
+func newStreams(most int64) *streams {
 	if most == 0 {
-		most = DefaultStreams
+		most = DefaultSockets
 	}
-	return &streams{most: most, of: map[string]int{}, stopping: make(chan struct{})}
+	return &streams{most: most, of: map[string]int64{}, stopping: make(chan struct{})}
 }
 
 // stop tells all streams to end, and waits for them until ctx ends.
@@ -72,7 +72,7 @@ func (s *streams) stopped() bool {
 func (s *streams) enter(account tenancy.Account) (leave func(), err error) {
 	most := s.most
 	if account.Limits.Sockets > 0 {
-		most = int(account.Limits.Sockets)
+		most = account.Limits.Sockets
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
