@@ -44,6 +44,7 @@ type shardsAdd struct {
 	ID        string   `arg:"" name:"id" help:"The shard's id: 1 to 63 of a-z, 0-9 and -."`
 	Engine    string   `required:"" enum:"sqlite,postgres" placeholder:"ENGINE" help:"sqlite or postgres."`
 	DSN       string   `name:"dsn" required:"" placeholder:"DSN" help:"For SQLite the path of a file; a relative one begins in the data folder. May name environment variables of the server as $${NAME}."`
+	OwnerDSN  string   `name:"owner-dsn" placeholder:"DSN" help:"The same database as the role that owns its tables, which is another than the gateway's. For PostgreSQL; used here and by migrate only."`
 	Region    string   `required:"" placeholder:"REGION" help:"Where the data lies, for example UK."`
 	Replica   []string `sep:"none" placeholder:"REGION=DSN" help:"A copy of a PostgreSQL shard that follows it, and where that lies. Repeat it for each."`
 	Dedicated bool     `help:"The shard holds one account only."`
@@ -55,7 +56,7 @@ func (c *shardsAdd) run(ctx context.Context, o *office, stdout, _ io.Writer) err
 		return err
 	}
 	s := tenancy.Shard{
-		ID: c.ID, Engine: c.Engine, DSN: storedDSN(c.Engine, c.DSN), Region: c.Region, Replicas: replicas,
+		ID: c.ID, Engine: c.Engine, DSN: storedDSN(c.Engine, c.DSN), OwnerDSN: c.OwnerDSN, Region: c.Region, Replicas: replicas,
 		Dedicated: c.Dedicated, State: tenancy.ShardActive,
 	}
 	// The row comes last: nobody is sent to a shard that can't be opened.
@@ -134,7 +135,7 @@ func inFolder(dsn string) bool {
 
 // makeShard makes and migrates the database of a shard that is not open.
 func (o *office) makeShard(ctx context.Context, s tenancy.Shard) error {
-	spec, err := s.Spec(o.lookupEnv)
+	spec, err := s.OwnerSpec(o.lookupEnv)
 	if err != nil {
 		return err
 	}

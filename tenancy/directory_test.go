@@ -207,6 +207,8 @@ func addShardRefuses(t *testing.T, at place) {
 		"password in query":   {Shard{ID: "uk-2", Engine: "postgres", DSN: "postgres://u@h/d?password=pw", Region: "UK"}, "holds a password"},
 		"password setting":    {Shard{ID: "uk-2", Engine: "postgres", DSN: "host=h password='p w'", Region: "UK"}, "holds a password"},
 		"password of replica": {Shard{ID: "uk-2", Engine: "postgres", DSN: "host=h", Replicas: Replicas{{"host=i password=pw", "UK"}}, Region: "UK"}, "holds a password"},
+		"owner of SQLite":     {Shard{ID: "uk-2", Engine: "sqlite", DSN: "x", OwnerDSN: "postgres://h/d", Region: "UK"}, "no other owner"},
+		"password of owner":   {Shard{ID: "uk-2", Engine: "postgres", DSN: "host=h", OwnerDSN: "postgres://u:pw@h/d", Region: "UK"}, "holds a password"},
 		"replica's region":    {Shard{ID: "uk-2", Engine: "postgres", DSN: "host=h", Replicas: Replicas{{"host=i", ""}}, Region: "UK"}, "a region must be"},
 		"replica is itself":   {Shard{ID: "uk-2", Engine: "postgres", DSN: "host=h", Replicas: Replicas{{"host=h", "UK"}}, Region: "UK"}, "must be its own"},
 		"reference":           {Shard{ID: "uk-2", Engine: "postgres", DSN: "host=h password=${1}", Region: "UK"}, "malformed reference"},
@@ -225,6 +227,7 @@ func dsnIsStoredUnexpanded(t *testing.T, at place) {
 	d, _ := newDirectory(t, at, nil)
 	want := Shard{
 		ID: "uk-2", Engine: "postgres", DSN: "postgres://app:${PG_PASSWORD}@${PG_HOST}/uk", Region: "UK", State: ShardActive,
+		OwnerDSN: "postgres://owner:${PG_OWNER}@${PG_HOST}/uk",
 		Replicas: Replicas{{"host=${PG_REPLICA} user=app password=${PG_PASSWORD} application_name='it''s'", "UK"}}, Dedicated: true,
 	}
 	must(t, d.AddShard(t.Context(), want))

@@ -26,11 +26,24 @@ type Shard struct {
 	Engine string // sqlite or postgres
 	// DSN is as stored, that of a replica too: it may name environment variables
 	// as ${NAME}. ExpandDSN it where it is used, and nowhere else.
-	DSN       string   `bun:"dsn"`
+	DSN string `bun:"dsn"`
+	// OwnerDSN reaches a PostgreSQL shard as the role that owns its tables, for
+	// those who migrate it. Its variables are theirs: gateways have no use for it.
+	OwnerDSN  string   `bun:"owner_dsn"`
 	Replicas  Replicas `bun:"replica_dsns"`
 	Region    string   // where the data lies; an account's residency must allow it
 	Dedicated bool     // holds just one account
 	State     ShardState
+}
+
+// OwnerSpec is Spec for whoever makes and migrates the shard.
+func (s Shard) OwnerSpec(lookup func(name string) (string, bool)) (shards.Spec, error) {
+	spec, err := s.Spec(lookup)
+	if err != nil {
+		return spec, err
+	}
+	spec.OwnerDSN, err = ExpandDSN(s.OwnerDSN, lookup)
+	return spec, err
 }
 
 // Spec returns what opens the shard. It fails where a DSN names a variable
@@ -95,6 +108,14 @@ func (s Shard) Check() error {
 	}
 	if s.Engine == "sqlite" && len(s.Replicas) > 0 {
 		return refuse("an SQLite shard has no replicas")
+	}
+	if s.OwnerDSN != "" {
+		if s.Engine == "sqlite" {
+			return refuse("an SQLite shard has no other owner")
+		}
+		if err := checkDSN(s.Engine, s.OwnerDSN); err != nil {
+			return err
+		}
 	}
 	nodes := append([]Replica{{s.DSN, s.Region}}, s.Replicas...)
 	for i, node := range nodes {

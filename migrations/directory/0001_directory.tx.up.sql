@@ -7,6 +7,7 @@ CREATE TABLE IF NOT EXISTS shard (
   id           TEXT NOT NULL PRIMARY KEY,
   engine       TEXT NOT NULL CHECK (engine IN ('sqlite', 'postgres')),
   dsn          TEXT NOT NULL UNIQUE,
+  owner_dsn    TEXT NOT NULL DEFAULT '',
   replica_dsns TEXT NOT NULL DEFAULT '[]',
   region       TEXT NOT NULL,
   dedicated    BOOLEAN NOT NULL DEFAULT FALSE,
