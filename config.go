@@ -169,5 +169,6 @@ func (c *config) tokens(roles tenancy.Roles) (tenancy.TokenConfig, bool) {
 	for _, secret := range t.Secrets {
 		out.Secrets = append(out.Secrets, []byte(secret))
 	}
-	return out, t.Issuer != "" || t.Audience != "" || t.JWKS != "" || len(t.Secrets) > 0
+	return out, t.Issuer != "" || t.Audience != "" || t.JWKS != "" || len(t.Secrets) > 0 ||
+		len(t.Algorithms) > 0 || t.Leeway != 0 || len(t.Roles) > 0 || t.Claims != tokensConfig{}.Claims
 }

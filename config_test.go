@@ -71,6 +71,8 @@ func TestEveryMistakeInAConfigurationIsOneLine(t *testing.T) {
 		"empty secret":       {strings.Replace(good, testSecret, "", 1), "secrets.bookmarks[0] is shorter than 32 bytes"},
 		"short token secret": {good + strings.Replace(jwt, testSecret, "short", 1), "tokens.secrets[0] is shorter"},
 		"no issuer":          {good + strings.Replace(jwt, "issuer: i, ", "", 1), "issuer"},
+		"no tokens at all":   {good + "tokens: {algorithms: [RS256]}\n", "issuer"},
+		"only claims":        {good + "tokens: {claims: {account: org}}\n", "issuer"},
 		"no token keys":      {good + "tokens: {issuer: i, audience: a}\n", "JWKS URL or a secret"},
 		"plain JWKS":         {good + "tokens: {issuer: i, audience: a, jwks: 'http://id.example.org/keys'}\n", "https://"},
 		"odd algorithm":      {good + strings.Replace(jwt, "issuer: i", "issuer: i, algorithms: [none]", 1), `"none"`},
