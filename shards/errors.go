@@ -16,6 +16,7 @@ const (
 	Misdirected         Code = "MISDIRECTED"
 	BadRequest          Code = "BAD_REQUEST"
 	DocumentLimit       Code = "DOCUMENT_LIMIT"
+	CostLimit           Code = "COST_LIMIT"
 	RateLimited         Code = "RATE_LIMITED"
 	BookmarkInvalid     Code = "BOOKMARK_INVALID"
 	BookmarkAhead       Code = "BOOKMARK_AHEAD"
