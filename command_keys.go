@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"gatehouse/tenancy"
@@ -12,20 +13,21 @@ import (
 // keyRow is an API key as the commands show it. Key, the text that callers
 // send, is known when the key is created only.
 type keyRow struct {
-	ID        string     `json:"id"`
-	AccountID string     `json:"accountId"`
-	Name      string     `json:"name"`
-	Scopes    []string   `json:"scopes"`
-	CreatedAt time.Time  `json:"createdAt"`
-	ExpiresAt *time.Time `json:"expiresAt"`
-	RevokedAt *time.Time `json:"revokedAt"`
-	Key       string     `json:"key,omitzero"`
-	scopes    tenancy.Scopes
+	ID          string     `json:"id"`
+	AccountID   string     `json:"accountId"`
+	Name        string     `json:"name"`
+	Scopes      []string   `json:"scopes"`
+	TrustedOnly bool       `json:"trustedOnly"`
+	CreatedAt   time.Time  `json:"createdAt"`
+	ExpiresAt   *time.Time `json:"expiresAt"`
+	RevokedAt   *time.Time `json:"revokedAt"`
+	Key         string     `json:"key,omitzero"`
+	scopes      tenancy.Scopes
 }
 
 func rowOfKey(k tenancy.Key) keyRow {
 	return keyRow{
-		ID: k.ID, AccountID: k.AccountID, Name: k.Name, Scopes: k.Scopes.List(), CreatedAt: k.CreatedAt.Time,
+		ID: k.ID, AccountID: k.AccountID, Name: k.Name, Scopes: k.Scopes.List(), TrustedOnly: k.TrustedOnly, CreatedAt: k.CreatedAt.Time,
 		ExpiresAt: optional(k.ExpiresAt.Time), RevokedAt: optional(k.RevokedAt.Time), scopes: k.Scopes,
 	}
 }
@@ -45,17 +47,19 @@ type keysCreate struct {
 	directoryFlags
 	jsonFlag
 	accountArg
-	Name    string        `required:"" placeholder:"TEXT" help:"What the key is for; its name in the account's history."`
-	Scope   []string      `required:"" placeholder:"SCOPE" help:"What the key may do, for example clients:read or *:read. Repeat it, or separate several by commas."`
-	Expires time.Duration `placeholder:"720h" help:"For how long the key is good; by default until it is revoked."`
+	Name        string        `required:"" placeholder:"TEXT" help:"What the key is for; its name in the account's history."`
+	Scope       []string      `required:"" placeholder:"SCOPE" help:"What the key may do, for example clients:read or *:read. Repeat it, or separate several by commas."`
+	TrustedOnly bool          `help:"Refuse the key every document that is not registered."`
+	Expires     time.Duration `placeholder:"720h" help:"For how long the key is good; by default until it is revoked."`
 }
 
 func (c *keysCreate) run(ctx context.Context, o *office, stdout, stderr io.Writer) error {
-	scopes, err := tenancy.NewRoles(o.scopes).Expand(c.Scope)
+	known := append(slices.Clone(o.scopes), tenancy.RegisterScope)
+	scopes, err := tenancy.NewRoles(known).Expand(c.Scope)
 	if err != nil {
 		return err
 	}
-	n := tenancy.NewKey{Account: c.Account, Name: c.Name, Scopes: scopes.List()}
+	n := tenancy.NewKey{Account: c.Account, Name: c.Name, Scopes: scopes.List(), TrustedOnly: c.TrustedOnly}
 	if c.Expires != 0 {
 		n.ExpiresAt = o.now().Add(c.Expires)
 	}

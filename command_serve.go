@@ -35,6 +35,10 @@ func (c *serveCommand) run(ctx context.Context, _, stderr io.Writer) error {
 			return err
 		}
 	}
+	manifests, err := config.manifests()
+	if err != nil {
+		return err
+	}
 	h, m := &health{}, newMetrics()
 	private, err := startPrivate(config.Private, h, m.handler(), log)
 	if err != nil {
@@ -64,11 +68,11 @@ func (c *serveCommand) run(ctx context.Context, _, stderr io.Writer) error {
 		return err
 	}
 	gateway, err := newGateway(o, settings{
-		Auth: auth, Keys: keys, Log: log, Served: m.served, Plain: !config.Projection,
+		Auth: auth, Keys: keys, Log: log, Served: m.served, Manifests: manifests, Plain: !config.Projection,
 		Introspection: config.Introspection, IntrospectionRoles: config.IntrospectionRoles,
 		// The page of the schema asks nobody who they are.
-		ServeSchema: config.Introspection && len(config.IntrospectionRoles) == 0, Limits: config.Limits,
-		Origins: config.CORS.Origins,
+		ServeSchema: config.Introspection && len(config.IntrospectionRoles) == 0, Documents: config.Limits.Documents,
+		Origins: config.CORS.Origins, MaxBody: config.Limits.MaxBody, Timeout: config.Limits.Timeout, Sockets: config.Limits.Sockets,
 	})
 	if err != nil {
 		return err

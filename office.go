@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -60,7 +61,7 @@ func openOffice(ctx context.Context, at *folder, options officeOptions) (*office
 		return nil, errors.New("the directory's URL must begin with postgres://; one on SQLite is in the data folder")
 	}
 	directory := tenancy.Options{
-		Scopes: scopes, LookupEnv: o.lookupEnv, Now: o.now, Existing: !options.Make,
+		Scopes: append(slices.Clone(scopes), tenancy.RegisterScope), LookupEnv: o.lookupEnv, Now: o.now, Existing: !options.Make,
 		NewID: func() string { return shards.NewID("account") },
 	}
 	pool := shards.Options{Keys: options.Keys, Log: options.Log, Now: o.now, Create: options.Migrate}

@@ -115,8 +115,14 @@ func makeKey(t testing.TB, data string) string {
 
 func makeKeyOf(t testing.TB, data, account string) string {
 	t.Helper()
+	return createKey(t, data, account, "--scope", "*:read", "--scope", "*:write")
+}
+
+// createKey returns the text of a new key.
+func createKey(t testing.TB, data, account string, args ...string) string {
+	t.Helper()
 	var created struct{ Key string }
-	printed := ok(t, "keys", "create", account, "--name", "test", "--scope", "*:read", "--scope", "*:write", "--json", "--data", data)
+	printed := ok(t, append([]string{"keys", "create", account, "--name", "test", "--json", "--data", data}, args...)...)
 	if err := json.Unmarshal([]byte(printed), &created); err != nil {
 		t.Fatal(err, printed)
 	}

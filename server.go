@@ -4,12 +4,12 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"gatehouse/resolvers"
 	"gatehouse/shards"
 	"gatehouse/tenancy"
 	"gatehouse/transport"
-	"gatehouse/transport/cost"
 	"gatehouse/transport/graphiql"
 	"gatehouse/transport/guard"
 )
@@ -28,8 +28,14 @@ type settings struct {
 	ServeSchema bool
 	// GraphiQL, where set, is served at /; of dev only.
 	GraphiQL *graphiql.Config
-	Origins  []string     // of browsers that may call; none where empty
-	Limits   limitsConfig // the default of each that is zero
+	Origins  []string      // of browsers that may call; none where empty
+	MaxBody  int64         // bytes; transport's default where 0
+	Timeout  time.Duration // of one request; transport's default where 0
+	Sockets  int64         // of an account; transport's default where 0
+	// Documents are the limits of documents; guard's defaults where zero.
+	Documents guard.Limits
+	// Manifests have the trusted documents, by the names of their files.
+	Manifests map[string][]byte
 	// Served, where set, is told of each request.
 	Served func(transport.Served)
 }
@@ -44,10 +50,13 @@ type gateway struct {
 // newGateway wires the gateway: transport admits a request through the gate,
 // which finds its account and shard, and the executor answers it.
 func newGateway(o *office, s settings) (*gateway, error) {
-	schema := resolvers.Schema()
-	documents := guard.New(schema, guard.Options{
-		Limits: s.Limits.Documents, Suggestions: s.Introspection && len(s.IntrospectionRoles) == 0,
+	documents := guard.New(resolvers.Schema(), guard.Options{
+		Limits: s.Documents, Suggestions: s.Introspection && len(s.IntrospectionRoles) == 0,
 	})
+	trusted, err := transport.Trust(documents, s.Manifests)
+	if err != nil {
+		return nil, err
+	}
 	executor, err := resolvers.NewExecutor(resolvers.Options{
 		Log: s.Log, Plain: s.Plain, Introspection: s.Introspection, IntrospectionRoles: s.IntrospectionRoles, Documents: documents,
 	})
@@ -60,14 +69,12 @@ func newGateway(o *office, s settings) (*gateway, error) {
 		return nil, err
 	}
 	endpoint := transport.NewHandler(transport.Config{
-		Executor: executor, Guard: documents, Admission: transport.Admission{
-			Prices: cost.New(schema), MaxCost: s.Limits.Cost, Turns: tenancy.NewTurns(s.Limits.Concurrency),
-			Budgets: tenancy.NewBudgets(tenancy.BudgetOptions{Points: s.Limits.Points, Burst: s.Limits.Burst}),
-		},
-		Gate: gate, Log: s.Log, MaxBody: s.Limits.MaxBody, Timeout: s.Limits.Timeout, Sockets: s.Limits.Sockets,
+		Executor: executor, Guard: documents, Documents: transport.NewDocuments(trusted, o.directory.LookupDocument),
+		Gate: gate, Log: s.Log, MaxBody: s.MaxBody, Timeout: s.Timeout, Sockets: s.Sockets,
 	})
 	mux := http.NewServeMux()
 	mux.Handle("/graphql", cors(endpoint))
+	mux.Handle("/documents", transport.Registrar{Gate: gate, Guard: documents, Register: o.directory.RegisterDocuments})
 	if s.ServeSchema {
 		mux.Handle("/schema.graphql", transport.Schema(schemaText()))
 	}

@@ -10,21 +10,21 @@ import (
 type Code string
 
 const (
-	Unauthenticated     Code = "UNAUTHENTICATED"
-	Forbidden           Code = "FORBIDDEN"
-	AccountSuspended    Code = "ACCOUNT_SUSPENDED"
-	Misdirected         Code = "MISDIRECTED"
-	BadRequest          Code = "BAD_REQUEST"
-	DocumentLimit       Code = "DOCUMENT_LIMIT"
-	CostLimit           Code = "COST_LIMIT"
-	RateLimited         Code = "RATE_LIMITED"
-	BookmarkInvalid     Code = "BOOKMARK_INVALID"
-	BookmarkAhead       Code = "BOOKMARK_AHEAD"
-	BookmarkLost        Code = "BOOKMARK_LOST"
-	HistoryGone         Code = "HISTORY_GONE"
-	IdempotencyMismatch Code = "IDEMPOTENCY_MISMATCH"
-	Unavailable         Code = "UNAVAILABLE"
-	Internal            Code = "INTERNAL"
+	Unauthenticated        Code = "UNAUTHENTICATED"
+	Forbidden              Code = "FORBIDDEN"
+	AccountSuspended       Code = "ACCOUNT_SUSPENDED"
+	Misdirected            Code = "MISDIRECTED"
+	BadRequest             Code = "BAD_REQUEST"
+	DocumentLimit          Code = "DOCUMENT_LIMIT"
+	PersistedQueryNotFound Code = "PERSISTED_QUERY_NOT_FOUND"
+	RateLimited            Code = "RATE_LIMITED"
+	BookmarkInvalid        Code = "BOOKMARK_INVALID"
+	BookmarkAhead          Code = "BOOKMARK_AHEAD"
+	BookmarkLost           Code = "BOOKMARK_LOST"
+	HistoryGone            Code = "HISTORY_GONE"
+	IdempotencyMismatch    Code = "IDEMPOTENCY_MISMATCH"
+	Unavailable            Code = "UNAVAILABLE"
+	Internal               Code = "INTERNAL"
 )
 
 // Error is a failure that a caller may be told about. Message is written for

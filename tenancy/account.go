@@ -43,6 +43,8 @@ type Caller struct {
 	// role or with an unknown one. What counts is Scopes.
 	Role   string
 	Scopes Scopes
+	// TrustedOnly: the account or the API key takes registered documents only.
+	TrustedOnly bool
 	// Credential is "key:" and the key's id, or "user:" and the token's
 	// subject. It stays the same when a token is renewed, so that budgets and
 	// idempotency keys survive that.

@@ -21,7 +21,7 @@ type database struct {
 	// begin, where set, begins each change.
 	begin func(ctx context.Context, tx bun.Tx) error
 
-	accountByID, keyByID, hostByName lookup
+	accountByID, keyByID, hostByName, documentByKey lookup
 }
 
 // lookup is a statement of requests: its argument is bound, never written into
@@ -32,6 +32,7 @@ type lookup func(ctx context.Context, id string) *sql.Row
 func (db *database) lookups(argument string) map[*lookup]string {
 	return map[*lookup]string{
 		&db.accountByID: selectAccount + argument, &db.keyByID: selectKey + argument, &db.hostByName: selectHost + argument,
+		&db.documentByKey: selectDocument + argument,
 	}
 }
 

@@ -32,6 +32,8 @@ type Directory struct {
 	accounts *leased[Account]
 	keys     *leased[Key]
 	hosts    *leased[string]
+	// documents by account and id.
+	documents *leased[string]
 }
 
 // Options of a Directory. The zero value is usable but for creating accounts
@@ -107,6 +109,9 @@ func OpenDirectory(ctx context.Context, dsn string, options Options) (*Directory
 	d.accounts = newLeased(options, d.readAccount)
 	d.keys = newLeased(options, d.readKey)
 	d.hosts = newLeased(options, d.readHost)
+	// Texts are longer than the rest.
+	options.CacheSize = min(options.CacheSize, maxRememberedDocuments)
+	d.documents = newLeased(options, d.readDocument)
 	return d, nil
 }
 

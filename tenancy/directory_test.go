@@ -31,6 +31,7 @@ func TestDirectory(t *testing.T) {
 		"ClosedAccountsStayClosed":                       closedAccountsStayClosed,
 		"AnAccountIsBegunOnItsShardFirst":                anAccountIsBegunOnItsShardFirst,
 		"LimitsChangeOneByOne":                           limitsChangeOneByOne,
+		"DocumentsAreAnAccountsOwn":                      documentsAreAnAccountsOwn,
 		"ResidencyIsKept":                                residencyIsKept,
 		"SetLimitsRefuses":                               setLimitsRefuses,
 	}

@@ -19,6 +19,8 @@ type Key struct {
 	CreatedAt Instant
 	ExpiresAt Instant // zero: never
 	RevokedAt Instant // zero: not revoked
+	// TrustedOnly: it takes registered documents only.
+	TrustedOnly bool
 
 	// Set on look-ups only.
 	hash       [sha256.Size]byte
@@ -42,6 +44,8 @@ type NewKey struct {
 	Name      string // 1 to 100 characters
 	Scopes    []string
 	ExpiresAt time.Time // zero: never
+	// TrustedOnly keeps it to registered documents.
+	TrustedOnly bool
 }
 
 // CreateKey makes an API key and returns its text, the only time that it is
@@ -56,6 +60,7 @@ func (d *Directory) CreateKey(ctx context.Context, n NewKey) (key Key, text stri
 	row := keyRow{SecretHash: hex.EncodeToString(hash[:]), Key: Key{
 		ID: id, Name: n.Name, Scopes: NewScopes(n.Scopes...),
 		CreatedAt: instant(d.options.Now()), ExpiresAt: instant(n.ExpiresAt),
+		TrustedOnly: n.TrustedOnly,
 	}}
 	defer d.keys.forget(id)
 	err = d.change(ctx, func(ctx context.Context, tx bun.Tx) error {

@@ -9,8 +9,10 @@ import (
 // What requests ask of the directory; the argument comes last.
 const (
 	selectAccount = `SELECT id, name, db_shard_id, epoch, state, residency, limits, created_at FROM account WHERE id = `
-	selectKey     = `SELECT id, account_id, name, secret_hash, scopes, created_at, expires_at, revoked_at FROM api_key WHERE id = `
+	selectKey     = `SELECT id, account_id, name, secret_hash, scopes, created_at, expires_at, revoked_at, trusted_only FROM api_key WHERE id = `
 	selectHost    = `SELECT account_id FROM host WHERE name = `
+
+	selectDocument = `SELECT text FROM trusted_document WHERE key = `
 )
 
 // Lookup returns the account as it was at most a lease ago, in whatever state.
@@ -47,7 +49,7 @@ func (d *Directory) readKey(ctx context.Context, id string) (Key, error) {
 	var k Key
 	var hash string
 	err := d.keyByID(ctx, id).Scan(
-		&k.ID, &k.AccountID, &k.Name, &hash, &k.Scopes, &k.CreatedAt, &k.ExpiresAt, &k.RevokedAt)
+		&k.ID, &k.AccountID, &k.Name, &hash, &k.Scopes, &k.CreatedAt, &k.ExpiresAt, &k.RevokedAt, &k.TrustedOnly)
 	if err != nil {
 		return Key{}, absent(err)
 	}

@@ -68,6 +68,11 @@ func printable(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
+// plainText is printable text in lines.
+func plainText(s string) bool {
+	return printable(strings.NewReplacer("\n", "", "\r", "", "\t", "").Replace(s))
+}
+
 func isLower(c byte) bool { return 'a' <= c && c <= 'z' }
 func isUpper(c byte) bool { return 'A' <= c && c <= 'Z' }
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }

@@ -5,7 +5,7 @@
 //
 // A request's way: method, Accept, Content-Type and announced size; admission
 // (who asks, and for which account); body and envelope; bookmark, consistency
-// and idempotency key; document; execution. What costs nothing to refuse is
+// and idempotency key; document, sent or named; execution. What costs nothing to refuse is
 // refused first, and nobody's body is read before they are admitted.
 //
 // # Status codes
@@ -14,7 +14,7 @@
 //
 //	400  BAD_REQUEST (envelope, headers), BOOKMARK_INVALID, subscriptions
 //	401  UNAUTHENTICATED, with WWW-Authenticate
-//	403  FORBIDDEN, ACCOUNT_SUSPENDED
+//	403  FORBIDDEN, ACCOUNT_SUSPENDED; a document that is not registered, where only those are taken
 //	405  BAD_REQUEST, with Allow: another method, or a mutation by GET
 //	406  BAD_REQUEST: Accept excludes JSON
 //	408  BAD_REQUEST: the body came too slowly

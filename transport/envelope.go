@@ -20,9 +20,10 @@ const (
 	operationMember  = "operationName"
 	variablesMember  = "variables"
 	extensionsMember = "extensions"
+	documentIDMember = "documentId" // in place of query
 )
 
-var members = []string{queryMember, operationMember, variablesMember, extensionsMember}
+var members = []string{queryMember, operationMember, variablesMember, extensionsMember, documentIDMember}
 
 func malformed(message string) error { return badRequest(http.StatusBadRequest, message) }
 
@@ -78,9 +79,27 @@ func setMember(p *graphql.RawParams, name string, value any) error {
 	case variablesMember:
 		return optional(&p.Variables, value, "variables must be an object")
 	case extensionsMember:
-		return optional(&p.Extensions, value, "extensions must be an object")
+		var extensions map[string]any
+		if err := optional(&extensions, value, "extensions must be an object"); err != nil {
+			return err
+		}
+		return extend(p, extensions)
+	case documentIDMember: // executors know no such member
+		return extend(p, map[string]any{documentIDMember: value})
 	}
 	return checkSpelling(name)
+}
+
+// extend adds to the extensions of p, which come in two members.
+func extend(p *graphql.RawParams, more map[string]any) error {
+	if p.Extensions == nil {
+		p.Extensions = more
+		return nil
+	}
+	for name, value := range more {
+		p.Extensions[name] = value
+	}
+	return nil
 }
 
 func optional[T any](to *T, value any, message string) error {
@@ -107,7 +126,7 @@ func checkSpelling(name string) error {
 
 // checkParams returns p if it can be executed at all.
 func checkParams(p *graphql.RawParams) (*graphql.RawParams, error) {
-	if p.Query == "" {
+	if p.Query == "" && p.Extensions[documentIDMember] == nil && p.Extensions[persistedExtension] == nil {
 		return nil, malformed("query is missing")
 	}
 	if p.OperationName != "" && !validName(p.OperationName) {

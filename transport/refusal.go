@@ -13,6 +13,8 @@ import (
 
 // refusal is the answer to a request that is not executed.
 type refusal struct {
+	// status is 0 where it follows the media type, as it does for what is wrong
+	// with a document.
 	status  int
 	code    shards.Code
 	message string // ours, never the request's (invariant 1)
@@ -22,7 +24,6 @@ type refusal struct {
 	// reference leads from the answer to the log.
 	reference string
 	cause     error // only for the log
-	cost      any   // of the request, nil where nobody counts
 }
 
 func (r *refusal) Error() string { return string(r.code) + ": " + r.message }
@@ -92,7 +93,7 @@ func statusOf(code shards.Code) int {
 // well-formed request to be 200 in application/json, whatever it asks for.
 func documentStatus(mediaType string, code shards.Code) int {
 	switch {
-	case code == shards.Unavailable || code == shards.Internal || code == shards.RateLimited:
+	case code == shards.Unavailable || code == shards.Internal:
 		return statusOf(code)
 	case mediaType == responseType:
 		return http.StatusBadRequest
@@ -115,12 +116,11 @@ func (r *refusal) write(w http.ResponseWriter, mediaType, bookmark string) {
 	for key, values := range r.header {
 		w.Header()[key] = values
 	}
-	writeParts(w, mediaType, r.status, r.parts(bookmark))
-}
-
-// parts returns the refusal as a response.
-func (r *refusal) parts(bookmark string) parts {
-	return parts{errors: r.errors(), bookmark: bookmark, cost: r.cost}
+	status := r.status
+	if status == 0 {
+		status = documentStatus(mediaType, r.code)
+	}
+	writeParts(w, mediaType, status, parts{errors: r.errors(), bookmark: bookmark})
 }
 
 // errors returns the refusal as the errors of a response, encoded.

@@ -116,10 +116,7 @@ type answer struct {
 				RetryAfter int
 			}
 		}
-		Extensions struct {
-			Bookmark string
-			Cost     *tenancy.Cost
-		}
+		Extensions struct{ Bookmark string }
 	}
 }
 

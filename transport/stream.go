@@ -142,7 +142,6 @@ func responses(ctx context.Context, request *tenancy.Request, o *operation, f fu
 		x.stack = string(debug.Stack())
 		refused := refusalOf(fmt.Errorf("panic: %v", value))
 		x.refused(refused)
-		refused.cost = costOf(request)
 		f(refused.payload(""))
 	}()
 	for n := 0; ; n++ {
@@ -151,7 +150,6 @@ func responses(ctx context.Context, request *tenancy.Request, o *operation, f fu
 			if n == 0 && !o.subscription { // too late, or not at all
 				refused := refusalOf(o.err())
 				exchangeFrom(ctx).refused(refused)
-				refused.cost = costOf(request)
 				f(refused.payload(bookmark(ctx, request)))
 			}
 			return
@@ -179,6 +177,6 @@ func payloadOf(ctx context.Context, request *tenancy.Request, response *graphql.
 
 // payload is a refusal as a response.
 func (r *refusal) payload(bookmark string) payload {
-	p := r.parts(bookmark)
+	p := parts{errors: r.errors(), bookmark: bookmark}
 	return payload{text: bytes.Join(p.body(), nil), bookmark: bookmark, failed: p.errors}
 }

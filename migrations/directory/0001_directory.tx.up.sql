@@ -52,7 +52,8 @@ CREATE TABLE IF NOT EXISTS api_key (
   scopes      TEXT NOT NULL,
   created_at  TEXT NOT NULL,
   expires_at  TEXT,
-  revoked_at  TEXT
+  revoked_at  TEXT,
+  trusted_only BOOLEAN NOT NULL DEFAULT FALSE
 );
 
 --bun:split

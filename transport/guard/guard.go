@@ -28,6 +28,7 @@ type Guard struct {
 	limits Limits
 	rules  []validator.Rule
 	known  *cache
+	kept   map[string]*ast.QueryDocument // for good; see Keep
 }
 
 var _ graphql.Cache[*ast.QueryDocument] = (*Guard)(nil)
@@ -37,12 +38,26 @@ func New(schema *ast.Schema, o Options) *Guard {
 	if o.CacheBytes == 0 {
 		o.CacheBytes = 32 << 20
 	}
-	return &Guard{schema: schema, limits: o.Limits.WithDefaults(), rules: rulesOf(o.Suggestions), known: newCache(o.CacheBytes)}
+	return &Guard{schema: schema, limits: o.Limits.WithDefaults(), rules: rulesOf(o.Suggestions), known: newCache(o.CacheBytes), kept: map[string]*ast.QueryDocument{}}
+}
+
+// Keep keeps the document that text is for good, beside the bound of the cache,
+// or returns what is wrong with it. It is for the start: nothing else may use
+// the guard meanwhile.
+func (g *Guard) Keep(text string) gqlerror.List {
+	doc, _, faults := g.prepare(text)
+	if len(faults) == 0 {
+		g.kept[text] = doc
+	}
+	return faults
 }
 
 // Document returns the document that text is, validated, or what is wrong with
 // it: DOCUMENT_LIMIT, or at most 20 faults. It must not be changed.
 func (g *Guard) Document(text string) (*ast.QueryDocument, gqlerror.List) {
+	if doc, ok := g.kept[text]; ok {
+		return doc, nil
+	}
 	if doc, ok := g.known.get(text); ok {
 		return doc, nil
 	}
