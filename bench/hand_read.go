@@ -11,9 +11,9 @@ import (
 
 // The statements are those that gatehouse runs; a test compares them.
 const (
-	selectHead = "SELECT seq, epoch, state, trimmed FROM head WHERE account_id = ?1"
-	columns    = "account_id, id, version, created_at, updated_at, body"
-	ofIDs      = " WHERE account_id = ?1 AND id IN (SELECT value FROM json_each(?2))"
+	selectHead = "SELECT seq, epoch, state, trimmed, -1 FROM head WHERE account_id = ?1"
+	columns    = "t.account_id, t.id, t.version, t.created_at, t.updated_at, t.body"
+	ofIDs      = " t WHERE t.account_id = ?1 AND t.id IN (SELECT value FROM json_each(?2))"
 	getClients = "SELECT " + columns + " FROM clients" + ofIDs
 	getGroups  = "SELECT " + columns + " FROM groups" + ofIDs
 	getUsers   = "SELECT " + columns + " FROM users" + ofIDs
@@ -48,8 +48,8 @@ func (h *hand) snapshot(ctx context.Context, c *call, f func(*conn) error) (at s
 
 func head(ctx context.Context, db *conn, account string) (at shards.Position, err error) {
 	state := "gone"
-	var trimmed int64
-	err = db.each(ctx, func(rows *sql.Rows) error { return rows.Scan(&at.Seq, &at.Epoch, &state, &trimmed) }, selectHead, account)
+	var trimmed, end int64
+	err = db.each(ctx, func(rows *sql.Rows) error { return rows.Scan(&at.Seq, &at.Epoch, &state, &trimmed, &end) }, selectHead, account)
 	if err == nil && state == "gone" {
 		err = errors.New("the account is not here")
 	}

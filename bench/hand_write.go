@@ -14,7 +14,7 @@ import (
 
 const (
 	raiseHead    = "UPDATE head SET seq = seq + 1 WHERE account_id = ?1 AND state = 'active' RETURNING seq, epoch"
-	insertClient = "INSERT INTO clients (" + columns + ", external_id_fold, name_fold, email_fold) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+	insertClient = "INSERT INTO clients (account_id, id, version, created_at, updated_at, body, external_id_fold, name_fold, email_fold) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
 	updateClient = "UPDATE clients SET version = ?3, updated_at = ?5, body = ?6, external_id_fold = ?7, name_fold = ?8, email_fold = ?9" +
 		" WHERE account_id = ?1 AND id = ?2 AND version = ?4"
 	insertChange = "INSERT INTO change (account_id, seq, n, kind, record_table, record_id, version, patch, actor, request_id, at)" +

@@ -71,8 +71,12 @@ func (l *leased[V]) read(ctx context.Context, key string) (V, error) {
 		defer cancel()
 		l.mu.Lock()
 		before := l.changes
+		known, ok := l.answers.get(key)
 		l.mu.Unlock()
 		a := &answer[V]{at: l.now()}
+		if ok && a.at.Sub(known.at) < l.lease { // read while this caller was on its way here
+			return known, nil
+		}
 		a.value, a.err = l.load(ctx, key)
 		if a.err != nil && !errors.Is(a.err, ErrNotFound) {
 			return nil, a.err
