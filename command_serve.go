@@ -72,7 +72,7 @@ func (c *serveCommand) run(ctx context.Context, _, stderr io.Writer) error {
 		Introspection: config.Introspection, IntrospectionRoles: config.IntrospectionRoles,
 		// The page of the schema asks nobody who they are.
 		ServeSchema: config.Introspection && len(config.IntrospectionRoles) == 0, Documents: config.Limits.Documents,
-		Origins: config.CORS.Origins, MaxBody: config.Limits.MaxBody, Timeout: config.Limits.Timeout, Sockets: config.Limits.Sockets,
+		Origins: config.CORS.Origins, Credentials: config.CORS.Credentials, MaxBody: config.Limits.MaxBody, Timeout: config.Limits.Timeout, Sockets: config.Limits.Sockets,
 	})
 	if err != nil {
 		return err

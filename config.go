@@ -33,7 +33,8 @@ type config struct {
 	} `yaml:"secrets"`
 	Tokens tokensConfig `yaml:"tokens"`
 	CORS   struct {
-		Origins []string `yaml:"origins"`
+		Origins     []string `yaml:"origins"`
+		Credentials bool     `yaml:"credentials"`
 	} `yaml:"cors"`
 	Limits struct {
 		MaxBody int64         `yaml:"maxBody"` // bytes

@@ -40,7 +40,7 @@ func (c *config) check() (wrong problems) {
 	if len(c.Secrets.Bookmarks) == 0 {
 		add("secrets.bookmarks is missing: a secret of at least %d bytes", minSecret)
 	}
-	if _, err := transport.CORS(c.CORS.Origins, false); err != nil {
+	if _, err := transport.CORS(c.CORS.Origins, c.CORS.Credentials); err != nil {
 		add("%v", err)
 	}
 	if c.Limits.MaxBody < 1 || c.Limits.MaxBody > maxMaxBody {

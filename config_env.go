@@ -34,6 +34,7 @@ func (c *config) override(lookup lookupEnv) (wrong problems) {
 		"GATEHOUSE_TOKENS_CLAIMS_NAME":    &c.Tokens.Claims.Name,
 		"GATEHOUSE_TOKENS_CLAIMS_ROLE":    &c.Tokens.Claims.Role,
 		"GATEHOUSE_TOKENS_CLAIMS_SCOPES":  &c.Tokens.Claims.Scopes,
+		"GATEHOUSE_CORS_CREDENTIALS":      &c.CORS.Credentials,
 		"GATEHOUSE_LIMITS_MAX_BODY":       &c.Limits.MaxBody,
 		"GATEHOUSE_LIMITS_TIMEOUT":        &c.Limits.Timeout,
 		"GATEHOUSE_LIMITS_SOCKETS":        &c.Limits.Sockets,

@@ -78,6 +78,7 @@ func TestEveryMistakeInAConfigurationIsOneLine(t *testing.T) {
 		"odd algorithm":      {good + strings.Replace(jwt, "issuer: i", "issuer: i, algorithms: [none]", 1), `"none"`},
 		"odd role":           {good + strings.Replace(jwt, "issuer: i", "issuer: i, roles: {a: ['b:c']}", 1), "tokens.roles: "},
 		"any and more":       {good + "cors: {origins: ['*', 'https://app.example.org']}\n", "cors: *"},
+		"any, with cookies":  {good + "cors: {origins: ['*'], credentials: true}\n", "cors: name the origins"},
 		"origin with a path": {good + "cors: {origins: ['https://app.example.org/']}\n", "is not an origin"},
 		"wildcard origin":    {good + "cors: {origins: ['https://*']}\n", "is not an origin"},
 		"endless timeout":    {good + "limits: {timeout: 1h}\n", "limits.timeout"},

@@ -28,10 +28,12 @@ type settings struct {
 	ServeSchema bool
 	// GraphiQL, where set, is served at /; of dev only.
 	GraphiQL *graphiql.Config
-	Origins  []string      // of browsers that may call; none where empty
-	MaxBody  int64         // bytes; transport's default where 0
-	Timeout  time.Duration // of one request; transport's default where 0
-	Sockets  int64         // of an account; transport's default where 0
+	Origins  []string // of browsers that may call; none where empty
+	// Credentials lets those browsers attach cookies, for a proxy in front.
+	Credentials bool
+	MaxBody     int64         // bytes; transport's default where 0
+	Timeout     time.Duration // of one request; transport's default where 0
+	Sockets     int64         // of an account; transport's default where 0
 	// Documents are the limits of documents; guard's defaults where zero.
 	Documents guard.Limits
 	// Manifests have the trusted documents, by the names of their files.
@@ -64,7 +66,7 @@ func newGateway(o *office, s settings) (*gateway, error) {
 		return nil, err
 	}
 	gate := tenancy.NewGate(s.Auth, o.directory, o.pool, s.Keys)
-	cors, err := transport.CORS(s.Origins, false)
+	cors, err := transport.CORS(s.Origins, s.Credentials)
 	if err != nil {
 		return nil, err
 	}

@@ -39,7 +39,7 @@ func CORS(origins []string, credentials bool) (func(http.Handler) http.Handler, 
 		AllowedOrigins: origins,
 		AllowedMethods: []string{http.MethodGet, http.MethodPost},
 		AllowedHeaders: []string{
-			"Authorization", "Content-Type", "Bookmark", "Consistency", "Idempotency-Key", "Last-Event-ID", "If-None-Match", "Last-Event-ID", requestIDHeader, "Request-Timeout",
+			"Authorization", "Content-Type", "Bookmark", "Consistency", "Idempotency-Key", "If-None-Match", "Last-Event-ID", requestIDHeader, "Request-Timeout",
 		},
 		ExposedHeaders:   []string{"Bookmark", "ETag", requestIDHeader, "Retry-After"},
 		AllowCredentials: credentials,
