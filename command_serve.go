@@ -71,8 +71,8 @@ func (c *serveCommand) run(ctx context.Context, _, stderr io.Writer) error {
 		Auth: auth, Keys: keys, Log: log, Served: m.served, Manifests: manifests, Plain: !config.Projection,
 		Introspection: config.Introspection, IntrospectionRoles: config.IntrospectionRoles,
 		// The page of the schema asks nobody who they are.
-		ServeSchema: config.Introspection && len(config.IntrospectionRoles) == 0, Documents: config.Limits.Documents,
-		Origins: config.CORS.Origins, Credentials: config.CORS.Credentials, MaxBody: config.Limits.MaxBody, Timeout: config.Limits.Timeout, Sockets: config.Limits.Sockets,
+		ServeSchema: config.Introspection && len(config.IntrospectionRoles) == 0, Limits: config.Limits,
+		Origins: config.CORS.Origins, Credentials: config.CORS.Credentials,
 	})
 	if err != nil {
 		return err

@@ -36,17 +36,11 @@ type config struct {
 		Origins     []string `yaml:"origins"`
 		Credentials bool     `yaml:"credentials"`
 	} `yaml:"cors"`
-	Limits struct {
-		MaxBody int64         `yaml:"maxBody"` // bytes
-		Timeout time.Duration `yaml:"timeout"`
-		Sockets int64         `yaml:"sockets"` // of an account
-		// Documents are the limits of documents and their variables.
-		Documents guard.Limits `yaml:"documents"`
-	} `yaml:"limits"`
-	HTTP               httpConfig `yaml:"http"`
-	TLS                tlsConfig  `yaml:"tls"`
-	Introspection      bool       `yaml:"introspection"`
-	IntrospectionRoles []string   `yaml:"introspectionRoles"` // empty: everybody
+	Limits             limitsConfig `yaml:"limits"`
+	HTTP               httpConfig   `yaml:"http"`
+	TLS                tlsConfig    `yaml:"tls"`
+	Introspection      bool         `yaml:"introspection"`
+	IntrospectionRoles []string     `yaml:"introspectionRoles"` // empty: everybody
 	// Projection answers reads from the stored bodies; without it each field is resolved by itself.
 	Projection       bool     `yaml:"projection"`
 	TrustedDocuments []string `yaml:"trustedDocuments"` // manifests: files
@@ -84,13 +78,29 @@ type tokensConfig struct {
 	Roles map[string][]string `yaml:"roles"` // replaced or added: role to patterns of scopes
 }
 
+// limitsConfig bounds what a request may ask for and use. Where a limit of an
+// account says otherwise, that counts.
+type limitsConfig struct {
+	MaxBody     int64         `yaml:"maxBody"` // bytes
+	Timeout     time.Duration `yaml:"timeout"`
+	Cost        int64         `yaml:"cost"`        // points of one operation, at most
+	Points      int64         `yaml:"points"`      // a second, of each credential
+	Burst       int64         `yaml:"burst"`       // points that may be saved up
+	Concurrency int64         `yaml:"concurrency"` // operations of one account at once
+	Sockets     int64         `yaml:"sockets"`     // of one account
+	Documents   guard.Limits  `yaml:"documents"`
+}
+
 func defaultConfig() config {
 	c := config{Listen: "127.0.0.1:8080", RequireShards: true}
-	c.Limits.MaxBody, c.Limits.Timeout = transport.DefaultMaxBody, transport.DefaultTimeout
-	c.Limits.Sockets = transport.DefaultSockets
 	c.HTTP.IdleTimeout, c.HTTP.Drain = defaultIdle, defaultDrain
 	c.Projection = true
-	c.Limits.Documents = guard.Limits{}.WithDefaults()
+	c.Limits = limitsConfig{
+		MaxBody: transport.DefaultMaxBody, Timeout: transport.DefaultTimeout, Cost: transport.DefaultMaxCost,
+		Points: tenancy.DefaultPoints, Burst: tenancy.DefaultBurst, Concurrency: tenancy.DefaultConcurrency,
+		Sockets:   transport.DefaultSockets,
+		Documents: guard.Limits{}.WithDefaults(),
+	}
 	c.Log.Level, c.Log.Format = "info", "json"
 	return c
 }

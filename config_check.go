@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"gatehouse/tenancy"
 	"gatehouse/transport"
 )
 
@@ -51,6 +52,16 @@ func (c *config) check() (wrong problems) {
 	}
 	if c.Limits.Timeout <= 0 || c.Limits.Timeout > maxTimeout {
 		add("limits.timeout must be above 0s and at most %v", maxTimeout)
+	}
+	for name, n := range map[string]int64{
+		"cost": c.Limits.Cost, "points": c.Limits.Points, "burst": c.Limits.Burst, "concurrency": c.Limits.Concurrency,
+	} {
+		if n < 1 || n > tenancy.MaxLimit {
+			add("limits.%s must be 1 to %d", name, tenancy.MaxLimit)
+		}
+	}
+	if c.Limits.Burst < c.Limits.Cost {
+		add("limits.burst must be at least limits.cost, or what may cost so much could never run")
 	}
 	for _, limit := range c.Limits.Documents.All() {
 		if *limit.Value < 1 || *limit.Value > maxDocumentLimit {

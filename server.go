@@ -4,12 +4,12 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"time"
 
 	"gatehouse/resolvers"
 	"gatehouse/shards"
 	"gatehouse/tenancy"
 	"gatehouse/transport"
+	"gatehouse/transport/cost"
 	"gatehouse/transport/graphiql"
 	"gatehouse/transport/guard"
 )
@@ -31,11 +31,7 @@ type settings struct {
 	Origins  []string // of browsers that may call; none where empty
 	// Credentials lets those browsers attach cookies, for a proxy in front.
 	Credentials bool
-	MaxBody     int64         // bytes; transport's default where 0
-	Timeout     time.Duration // of one request; transport's default where 0
-	Sockets     int64         // of an account; transport's default where 0
-	// Documents are the limits of documents; guard's defaults where zero.
-	Documents guard.Limits
+	Limits      limitsConfig // the default of each that is zero
 	// Manifests have the trusted documents, by the names of their files.
 	Manifests map[string][]byte
 	// Served, where set, is told of each request.
@@ -52,8 +48,9 @@ type gateway struct {
 // newGateway wires the gateway: transport admits a request through the gate,
 // which finds its account and shard, and the executor answers it.
 func newGateway(o *office, s settings) (*gateway, error) {
-	documents := guard.New(resolvers.Schema(), guard.Options{
-		Limits: s.Documents, Suggestions: s.Introspection && len(s.IntrospectionRoles) == 0,
+	schema := resolvers.Schema()
+	documents := guard.New(schema, guard.Options{
+		Limits: s.Limits.Documents, Suggestions: s.Introspection && len(s.IntrospectionRoles) == 0,
 	})
 	trusted, err := transport.Trust(documents, s.Manifests)
 	if err != nil {
@@ -71,8 +68,11 @@ func newGateway(o *office, s settings) (*gateway, error) {
 		return nil, err
 	}
 	endpoint := transport.NewHandler(transport.Config{
-		Executor: executor, Guard: documents, Documents: transport.NewDocuments(trusted, o.directory.LookupDocument),
-		Gate: gate, Log: s.Log, MaxBody: s.MaxBody, Timeout: s.Timeout, Sockets: s.Sockets,
+		Executor: executor, Guard: documents, Documents: transport.NewDocuments(trusted, o.directory.LookupDocument), Admission: transport.Admission{
+			Prices: cost.New(schema), MaxCost: s.Limits.Cost, Turns: tenancy.NewTurns(s.Limits.Concurrency),
+			Budgets: tenancy.NewBudgets(tenancy.BudgetOptions{Points: s.Limits.Points, Burst: s.Limits.Burst}),
+		},
+		Gate: gate, Log: s.Log, MaxBody: s.Limits.MaxBody, Timeout: s.Limits.Timeout, Sockets: s.Limits.Sockets,
 	})
 	mux := http.NewServeMux()
 	mux.Handle("/graphql", cors(endpoint))

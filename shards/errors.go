@@ -17,6 +17,7 @@ const (
 	BadRequest             Code = "BAD_REQUEST"
 	DocumentLimit          Code = "DOCUMENT_LIMIT"
 	PersistedQueryNotFound Code = "PERSISTED_QUERY_NOT_FOUND"
+	CostLimit              Code = "COST_LIMIT"
 	RateLimited            Code = "RATE_LIMITED"
 	BookmarkInvalid        Code = "BOOKMARK_INVALID"
 	BookmarkAhead          Code = "BOOKMARK_AHEAD"

@@ -22,6 +22,9 @@ type Handle struct {
 	// proven: at has been seen in a snapshot, or comes from a commit.
 	proven bool
 	strong bool
+
+	usage usage
+	idle  func() (resume func())
 }
 
 // Route returns the shard of a Handle's account. fresh asks past every cache:
@@ -69,6 +72,19 @@ func (h *Handle) Strong() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.strong = true
+}
+
+// OnIdle sets what is called when the handle begins to wait for a disk or a
+// network, and returns what is called when it goes on. Set it before the first
+// use of the handle.
+func (h *Handle) OnIdle(idle func() (resume func())) { h.idle = idle }
+
+// waits calls what OnIdle has set.
+func (h *Handle) waits() (goesOn func()) {
+	if h.idle == nil {
+		return func() {}
+	}
+	return h.idle()
 }
 
 // required returns the position that no read may be from before, and whether
@@ -152,8 +168,10 @@ func (h *Handle) Commit(ctx context.Context, w *Write) (Committed, error) {
 	}
 	var out Committed
 	err := h.on(ctx, func(shard *Shard) (err error) {
+		defer h.waits()()
 		if out, err = shard.engine.commit(ctx, h.account, w); err == nil {
 			shard.feeds.wake(h.account)
+			h.usage.writes.Add(int64(len(w.Ops)))
 		}
 		return err
 	})

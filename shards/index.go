@@ -28,7 +28,7 @@ func (p *Page) score(ix index) int {
 	first := ix.columns[0]
 	ordered := first == p.Order.Column || len(ix.columns) > 1 && ix.columns[1] == p.Order.Column
 	rare := ix.unique && len(ix.columns) == 1 || p.Table.isFold(first)
-	ref := slices.ContainsFunc(p.Table.refs, func(r reference) bool { return r.column == first })
+	ref := p.Table.refers(first)
 	score := 0
 	switch {
 	case first == p.By:

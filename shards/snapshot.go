@@ -134,6 +134,7 @@ func (s *Snapshot) Count(ctx context.Context, p Page) (map[string]int64, error) 
 	if p.grouped() && len(p.Parents) == 0 {
 		return out, nil
 	}
+	s.handle.usage.counts.Add(int64(max(1, len(p.Parents))))
 	err := s.each(ctx, p.count, func(row scanner) error {
 		var parent string
 		var n int64
@@ -166,6 +167,7 @@ type Sum struct{ Count, Total int64 }
 func (s *Snapshot) Sums(ctx context.Context, table, group, total string, where []Condition) (map[string]Sum, error) {
 	p := Page{Table: s.Table(table), Where: where, Order: Order{Column: group}}
 	out := map[string]Sum{}
+	s.handle.usage.counts.Add(1)
 	err := s.each(ctx, func(b *builder) {
 		b.WriteString("SELECT t." + group + ", count(*), coalesce(sum(CAST(t." + total + " AS double precision)), 0) FROM " + table + " t" +
 			p.indexedBy(b) + " WHERE t.account_id = " + b.account)
@@ -188,6 +190,10 @@ func (s *Snapshot) Sums(ctx context.Context, table, group, total string, where [
 func (s *Snapshot) each(ctx context.Context, write func(*builder), f func(scanner) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	f = s.handle.usage.counting(f)
+	if s.shard.engine.sql() == postgresSQL { // it computes elsewhere
+		defer s.handle.waits()()
+	}
 	var st Statement
 	render := func(shard *Shard) Statement {
 		b := newBuilder(shard.engine.sql(), s.handle.account)

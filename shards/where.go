@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -65,10 +66,32 @@ func (t *Table) Filter(where map[string]any) ([]Condition, error) {
 			if c.Value, err = operand(c.Op, ops[op]); err != nil {
 				return nil, badFilter(field+"."+op, err.Error())
 			}
+			if t.refers(column) {
+				c.Value = idText(c.Value)
+			}
 			out = append(out, c)
 		}
 	}
 	return out, nil
+}
+
+// refers reports whether the column holds the ids of other records.
+func (t *Table) refers(column string) bool {
+	return slices.ContainsFunc(t.refs, func(r reference) bool { return r.column == column })
+}
+
+// idText returns an id, or a list of them, as text: GraphQL takes a whole
+// number for an id.
+func idText(v any) any {
+	switch v := v.(type) {
+	case int64:
+		return strconv.FormatInt(v, 10)
+	case []any:
+		for i := range v {
+			v[i] = idText(v[i])
+		}
+	}
+	return v
 }
 
 // serves reports whether condition can render c.

@@ -7,6 +7,8 @@ package tenancy
 type generations[K comparable, V any] struct {
 	half       int
 	young, old map[K]V
+	// dropped, where set, is told of the half that goes.
+	dropped func(map[K]V)
 }
 
 func newGenerations[K comparable, V any](size int) generations[K, V] {
@@ -26,6 +28,9 @@ func (g *generations[K, V]) get(key K) (V, bool) {
 
 func (g *generations[K, V]) put(key K, v V) {
 	if _, ok := g.young[key]; !ok && len(g.young) >= g.half {
+		if g.dropped != nil {
+			g.dropped(g.old)
+		}
 		g.old, g.young = g.young, make(map[K]V)
 	}
 	g.young[key] = v

@@ -34,8 +34,8 @@ type Limits struct {
 const (
 	// DefaultLimit is the value that takes a limit of an account back.
 	DefaultLimit = "default"
-	// maxLimit bounds each number, so that sums and products of them can't overflow.
-	maxLimit    = 1_000_000_000
+	// MaxLimit bounds each number, so that sums and products of them can't overflow.
+	MaxLimit    = 1_000_000_000
 	trustedOnly = "trustedOnly"
 )
 
@@ -64,8 +64,8 @@ func (l Limits) with(changes map[string]string) (Limits, error) {
 			*number = 0
 		default:
 			n, err := strconv.ParseInt(value, 10, 64)
-			if err != nil || n < 1 || n > maxLimit {
-				return l, refuse("the limit %s must be a whole number from 1 to %d, or %s", name, maxLimit, DefaultLimit)
+			if err != nil || n < 1 || n > MaxLimit {
+				return l, refuse("the limit %s must be a whole number from 1 to %d, or %s", name, MaxLimit, DefaultLimit)
 			}
 			*number = n
 		}
@@ -76,8 +76,8 @@ func (l Limits) with(changes map[string]string) (Limits, error) {
 // check refuses what with would not have made.
 func (l Limits) check() error {
 	for name, number := range l.numbers() {
-		if *number < 0 || *number > maxLimit {
-			return refuse("the limit %s must be at most %d", name, maxLimit)
+		if *number < 0 || *number > MaxLimit {
+			return refuse("the limit %s must be at most %d", name, MaxLimit)
 		}
 	}
 	return nil

@@ -23,6 +23,8 @@ type Request struct {
 	LastEventID string
 	// Incremental: the answer may come in parts, as @defer asks for.
 	Incremental bool
+	// Spending is the request's part of its caller's budget; nil where nobody counts.
+	Spending *Spending
 	// Consistency is "" where the caller left it to us, which is AtBookmark.
 	Consistency Consistency
 }

@@ -49,6 +49,7 @@ func (h *handler) writeEvents(w http.ResponseWriter, r *http.Request, request *t
 	made.Wait() // what it noted is complete now
 	if refused != nil {
 		refusal := refusalOf(refused)
+		refusal.cost = costOf(request)
 		exchangeFrom(ctx).refused(refusal)
 		s.event("next", "", refusal.payload("").text)
 		s.event("complete", "", nil)

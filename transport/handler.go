@@ -9,6 +9,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 
+	"gatehouse/shards"
 	"gatehouse/tenancy"
 	"gatehouse/transport/guard"
 )
@@ -27,6 +28,8 @@ type Config struct {
 	Executor graphql.GraphExecutor
 	// Guard, where set, is the Executor's source of documents, and bounds them.
 	Guard *guard.Guard
+	// Admission bounds what operations take.
+	Admission Admission
 	// Gate finds out who asks, and for which account: a tenancy.Gate.
 	Gate Gate
 	// Documents are those that callers may name; without it those that they have
@@ -79,7 +82,7 @@ func NewHandler(c Config) *Handler {
 		c.Documents = NewDocuments(nil, nil)
 	}
 	h := &handler{
-		pipeline: pipeline{executor: c.Executor, guard: c.Guard, documents: c.Documents}, gate: c.Gate,
+		pipeline: pipeline{executor: c.Executor, guard: c.Guard, documents: c.Documents, limits: c.Admission}, gate: c.Gate,
 		maxBody: c.MaxBody, timeout: c.Timeout, compressor: newCompressor(), streams: newStreams(c.Sockets),
 	}
 	if h.maxBody == 0 {
@@ -126,6 +129,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	x := exchangeFrom(ctx)
 	x.account, request.ID = request.Caller.Account.ID, x.id
+	if err := h.pipeline.limits.open(request); err != nil { // before anything of the body is read
+		refuse(ctx, w, mediaType, request, err)
+		return
+	}
 	params, err := h.read(w, r)
 	if err == nil {
 		err = applyTerms(request, r.Header, params.Extensions)
@@ -211,8 +218,18 @@ func (h *handler) read(w http.ResponseWriter, r *http.Request) (*graphql.RawPara
 // refuse answers with err. request is nil before admission.
 func refuse(ctx context.Context, w http.ResponseWriter, mediaType string, request *tenancy.Request, err error) {
 	refused := refusalOf(err)
+	refused.cost = costOf(request)
 	exchangeFrom(ctx).refused(refused)
-	refused.write(w, mediaType, bookmark(ctx, request))
+	at := ""
+	switch refused.code {
+	case shards.RateLimited: // the shard is not asked for whom it must not be asked
+	case shards.CostLimit: // the document's fault
+		refused.status = documentStatus(mediaType, refused.code)
+		fallthrough
+	default:
+		at = bookmark(ctx, request)
+	}
+	refused.write(w, mediaType, at)
 }
 
 // bookmark returns the request's position as its response says it, "" where

@@ -20,6 +20,7 @@ var errNoResponse = errors.New("the executor gave no response")
 type pipeline struct {
 	executor graphql.GraphExecutor
 	guard    *guard.Guard // nil leaves documents to the executor
+	limits   Admission
 	// documents are those that can be named instead of sent.
 	documents *Documents
 }
@@ -37,6 +38,7 @@ type operation struct {
 	ctx          context.Context
 	cancel       context.CancelFunc
 	next         graphql.ResponseHandler
+	taken        admitted
 }
 
 // begin creates an operation, checks it and dispatches it under ctx, which has
@@ -53,6 +55,9 @@ func (p *pipeline) begin(ctx context.Context, deadline time.Time, params *graphq
 }
 
 func (p *pipeline) create(whole context.Context, o *operation, params *graphql.RawParams, can carrier) error {
+	if err := p.limits.enter(o.ctx, &o.taken); err != nil {
+		return err
+	}
 	ctx := graphql.StartOperationTrace(o.ctx)
 	keep, err := p.documents.resolve(ctx, params)
 	if err != nil {
@@ -76,12 +81,18 @@ func (p *pipeline) create(whole context.Context, o *operation, params *graphql.R
 	if err := can.carry(created.Operation.Operation); err != nil {
 		return err
 	}
+	if err := p.limits.charge(&o.taken, created); err != nil {
+		return err
+	}
 	if o.subscription = created.Operation.Operation == ast.Subscription; o.subscription {
 		o.cancel()
 		o.ctx, o.cancel = context.WithCancel(whole)
 		ctx = graphql.StartOperationTrace(o.ctx)
 	}
 	o.next, o.ctx = p.executor.DispatchOperation(ctx, created)
+	if o.subscription {
+		o.taken.rest()
+	}
 	return nil
 }
 
@@ -107,6 +118,7 @@ func (p *pipeline) faulty(ctx context.Context, o *operation, faults gqlerror.Lis
 		return errNoResponse
 	}
 	response.Errors = bounded(response.Errors)
+	o.taken.answered(response)
 	exchangeFrom(ctx).code = string(codeOf(response.Errors[0]))
 	o.faults = response
 	return nil
@@ -117,6 +129,7 @@ func (p *pipeline) faulty(ctx context.Context, o *operation, faults gqlerror.Lis
 // again.
 func (o *operation) Next() *graphql.Response {
 	response := o.next(o.ctx)
+	o.taken.answered(response)
 	if response != nil && len(response.Errors) > 0 {
 		exchangeFrom(o.ctx).code = string(codeOf(response.Errors[0]))
 	}
@@ -132,7 +145,10 @@ func (o *operation) err() error {
 }
 
 // end ends the operation wherever it is, and gives back what it took.
-func (o *operation) end() { o.cancel() }
+func (o *operation) end() {
+	o.cancel()
+	o.taken.leave()
+}
 
 // carry refuses what the protocol can't carry.
 func (can carrier) carry(kind ast.Operation) error {

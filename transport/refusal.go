@@ -24,6 +24,7 @@ type refusal struct {
 	// reference leads from the answer to the log.
 	reference string
 	cause     error // only for the log
+	cost      any   // of the request, nil where nobody counts
 }
 
 func (r *refusal) Error() string { return string(r.code) + ": " + r.message }
@@ -93,7 +94,7 @@ func statusOf(code shards.Code) int {
 // well-formed request to be 200 in application/json, whatever it asks for.
 func documentStatus(mediaType string, code shards.Code) int {
 	switch {
-	case code == shards.Unavailable || code == shards.Internal:
+	case code == shards.Unavailable || code == shards.Internal || code == shards.RateLimited:
 		return statusOf(code)
 	case mediaType == responseType:
 		return http.StatusBadRequest
@@ -120,7 +121,12 @@ func (r *refusal) write(w http.ResponseWriter, mediaType, bookmark string) {
 	if status == 0 {
 		status = documentStatus(mediaType, r.code)
 	}
-	writeParts(w, mediaType, status, parts{errors: r.errors(), bookmark: bookmark})
+	writeParts(w, mediaType, status, r.parts(bookmark))
+}
+
+// parts returns the refusal as a response.
+func (r *refusal) parts(bookmark string) parts {
+	return parts{errors: r.errors(), bookmark: bookmark, cost: r.cost}
 }
 
 // errors returns the refusal as the errors of a response, encoded.

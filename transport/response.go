@@ -25,6 +25,7 @@ type parts struct {
 	errors, data []byte
 	extensions   map[string]any
 	bookmark     string
+	cost         any // as extensions.cost says it
 	// etag, where set, is what the client may ask with next time.
 	etag   string
 	coding coding
@@ -71,7 +72,7 @@ func (p parts) body() [][]byte {
 	if p.hasNext != nil {
 		tail = strconv.AppendBool([]byte(`,"hasNext":`), *p.hasNext)
 	}
-	tail = append(append(tail, encodeExtensions(p.extensions, p.bookmark)...), '}')
+	tail = append(append(tail, encodeExtensions(p.extensions, p.bookmark, p.cost)...), '}')
 	return [][]byte{head, p.data, tail}
 }
 
@@ -104,13 +105,16 @@ func writeBody(w http.ResponseWriter, status int, body ...[]byte) {
 
 // encodeExtensions returns the member with the comma before it, nothing where
 // it would be empty.
-func encodeExtensions(extensions map[string]any, bookmark string) []byte {
-	all := make(map[string]any, len(extensions)+1)
+func encodeExtensions(extensions map[string]any, bookmark string, cost any) []byte {
+	all := make(map[string]any, len(extensions)+2)
 	for key, value := range extensions {
 		all[key] = value
 	}
 	if bookmark != "" {
 		all["bookmark"] = bookmark
+	}
+	if cost != nil {
+		all["cost"] = cost
 	}
 	if len(all) == 0 {
 		return nil

@@ -116,7 +116,10 @@ type answer struct {
 				RetryAfter int
 			}
 		}
-		Extensions struct{ Bookmark string }
+		Extensions struct {
+			Bookmark string
+			Cost     *tenancy.Cost
+		}
 	}
 }
 

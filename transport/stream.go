@@ -142,6 +142,7 @@ func responses(ctx context.Context, request *tenancy.Request, o *operation, f fu
 		x.stack = string(debug.Stack())
 		refused := refusalOf(fmt.Errorf("panic: %v", value))
 		x.refused(refused)
+		refused.cost = costOf(request)
 		f(refused.payload(""))
 	}()
 	for n := 0; ; n++ {
@@ -150,6 +151,7 @@ func responses(ctx context.Context, request *tenancy.Request, o *operation, f fu
 			if n == 0 && !o.subscription { // too late, or not at all
 				refused := refusalOf(o.err())
 				exchangeFrom(ctx).refused(refused)
+				refused.cost = costOf(request)
 				f(refused.payload(bookmark(ctx, request)))
 			}
 			return
@@ -177,6 +179,6 @@ func payloadOf(ctx context.Context, request *tenancy.Request, response *graphql.
 
 // payload is a refusal as a response.
 func (r *refusal) payload(bookmark string) payload {
-	p := parts{errors: r.errors(), bookmark: bookmark}
+	p := r.parts(bookmark)
 	return payload{text: bytes.Join(p.body(), nil), bookmark: bookmark, failed: p.errors}
 }

@@ -51,6 +51,7 @@ func Exercise(t *testing.T, open func(t *testing.T, opts shards.Options) *shards
 		{"PagesMakeUpTheList", pagesMakeUpTheList},
 		{"GroupedPagesAreThoseOfEachParent", groupedPages},
 		{"RandomPagesAreAsTheyShould", randomPages},
+		{"AnIDMayBeSentAsANumber", idOfDigits},
 		{"SumsAreThoseOfTheRows", sums},
 		{"ACancelledReadLeavesTheSnapshotUsable", cancelledRead},
 		{"AClosedShardIsUnavailable", closedShard},

@@ -2,6 +2,7 @@ package shardtest
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -141,6 +142,27 @@ func randomPages(w *world) {
 		if got := ids(lists[""]); err != nil || got != recordIDs(want) {
 			w.t.Fatalf("%s %v %+v after %+v before %+v limit %d backward %t: %v\n got %s\nwant %s",
 				table, where, p.Order, p.After, p.Before, p.Limit, p.Backward, err, got, recordIDs(want))
+		}
+	}
+}
+
+// GraphQL takes a whole number for an ID.
+func idOfDigits(w *world) {
+	h := w.handle("a")
+	w.commit(h, create("groups", "5", fields{"name": "Five"}))
+	w.commit(h, create("groups", "g", fields{"name": "Below", "parentId": "5"}))
+	s := w.snapshot(h)
+	defer s.Close()
+	p := shards.Page{Table: s.Table("groups"), Order: shards.Order{Column: "created_at"}}
+	for _, test := range []map[string]any{
+		{"eq": int64(5)}, {"eq": json.Number("5")}, {"in": []any{int64(5), "7"}}, {"in": []json.Number{"5"}}, {"in": int64(5)},
+	} {
+		var err error
+		if p.Where, err = p.Table.Filter(map[string]any{"parentId": test}); err != nil {
+			w.t.Fatal(err)
+		}
+		if n, err := s.Count(context.Background(), p); err != nil || n[""] != 1 {
+			w.t.Errorf("%v: %v, %v", test, n, err)
 		}
 	}
 }

@@ -1,0 +1,191 @@
+package tenancy
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"gatehouse/shards"
+)
+
+// BudgetOptions say what a credential may spend where its account's limits
+// don't say otherwise.
+type BudgetOptions struct {
+	// Points a second, and how many may be saved up; 2,000 and 20,000 by default.
+	Points, Burst int64
+	// Credentials is how many budgets are remembered at once; 100,000 by default.
+	Credentials int
+	// Now is the clock; time.Now by default.
+	Now func() time.Time
+}
+
+// Defaults of BudgetOptions.
+const (
+	DefaultPoints = 2_000
+	DefaultBurst  = 20_000
+)
+
+// Budgets are what the credentials of all accounts have left to spend on this
+// instance. They are bounded in memory, and who is forgotten gains nothing by
+// it. Safe for concurrent use.
+type Budgets struct {
+	options BudgetOptions
+
+	mu sync.Mutex
+	// full says for each credential when its budget will be full again. One
+	// number is enough: what is missing until then has been spent.
+	full generations[budgetKey, time.Time]
+	// floor is the latest of those that were forgotten before they were full.
+	// Whoever is not known is taken for them.
+	floor time.Time
+}
+
+type budgetKey struct{ account, credential string }
+
+// NewBudgets returns full budgets for everybody.
+func NewBudgets(o BudgetOptions) *Budgets {
+	if o.Points <= 0 {
+		o.Points = DefaultPoints
+	}
+	if o.Burst <= 0 {
+		o.Burst = DefaultBurst
+	}
+	if o.Credentials <= 0 {
+		o.Credentials = 100_000
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	b := &Budgets{options: o, full: newGenerations[budgetKey, time.Time](o.Credentials)}
+	b.full.dropped = func(old map[budgetKey]time.Time) {
+		for _, full := range old {
+			if full.After(b.floor) {
+				b.floor = full
+			}
+		}
+	}
+	return b
+}
+
+// Throttle is the state of a budget as its owner is told it.
+type Throttle struct {
+	Limit       int64 `json:"limit"` // the most points that may be saved up
+	Remaining   int64 `json:"remaining"`
+	RestoreRate int64 `json:"restoreRate"` // points a second
+}
+
+// Cost is what a request took from its caller's budget: Requested at first,
+// Actual in the end.
+type Cost struct {
+	Requested int64    `json:"requested"`
+	Actual    int64    `json:"actual"`
+	Throttle  Throttle `json:"throttle"`
+}
+
+// Spending is one request's part of a budget. One goroutine uses it at a time.
+type Spending struct {
+	budgets     *Budgets
+	key         budgetKey
+	rate, burst int64
+	cost        Cost
+	taken       int64 // by this request, of what it may cost or did
+}
+
+// Begin returns a spending of the caller's that has taken nothing yet.
+func (b *Budgets) Begin(c *Caller) *Spending {
+	s := &Spending{budgets: b, key: budgetKey{c.Account.ID, c.Credential}, rate: b.options.Points, burst: b.options.Burst}
+	if n := c.Account.Limits.Points; n > 0 {
+		s.rate = n
+	}
+	if n := c.Account.Limits.Burst; n > 0 {
+		s.burst = n
+	}
+	return s
+}
+
+// Request takes what the request may cost, all in all: another Request takes
+// what is more. RATE_LIMITED, with nothing taken, where the budget does not
+// have it, and COST_LIMIT where it never will.
+func (s *Spending) Request(cost int64) error {
+	s.cost.Requested = cost
+	if cost > s.burst {
+		s.move(0)
+		return &shards.Error{Code: shards.CostLimit, Message: fmt.Sprintf("this would cost %d points, and no more than %d can be saved up", cost, s.burst)}
+	}
+	if s.move(cost - s.taken) {
+		s.taken, s.cost.Actual = cost, cost
+		return nil
+	}
+	// What was taken already stays taken, so the next try needs all of it.
+	lacking := cost - s.cost.Throttle.Remaining
+	return &shards.Error{
+		Code: shards.RateLimited, Message: fmt.Sprintf("this costs %d points, and %d are left", cost, s.cost.Throttle.Remaining),
+		RetryAfter: max(time.Second, s.duration(lacking)),
+	}
+}
+
+// Settle says what the request has cost so far: what was taken for nothing is
+// given back, and what was not foreseen is taken, into debt if need be.
+func (s *Spending) Settle(actual int64) {
+	s.cost.Actual = actual
+	s.owe(actual - s.taken)
+	s.taken = actual
+}
+
+// Cost returns what the request took, and the budget as it was then.
+func (s *Spending) Cost() Cost { return s.cost }
+
+// move takes points from the budget, and reports whether it had them.
+func (s *Spending) move(points int64) bool {
+	b := s.budgets
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now, full := s.now()
+	has := points <= max(0, s.remaining(full.Sub(now)))
+	if has {
+		full = full.Add(s.duration(points))
+		b.full.put(s.key, full)
+	}
+	s.tell(full.Sub(now))
+	return has
+}
+
+// owe takes points whether the budget has them or not, or gives them back.
+func (s *Spending) owe(points int64) {
+	b := s.budgets
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now, full := s.now()
+	full = full.Add(s.duration(points))
+	b.full.put(s.key, full)
+	s.tell(full.Sub(now))
+}
+
+// now returns the time, and when the budget will be full, which is now at the
+// earliest. The caller has the lock.
+func (s *Spending) now() (now, full time.Time) {
+	b := s.budgets
+	now = b.options.Now()
+	full, ok := b.full.get(s.key)
+	if !ok {
+		full = b.floor
+	}
+	if full.Before(now) {
+		full = now
+	}
+	return now, full
+}
+
+func (s *Spending) tell(missing time.Duration) {
+	s.cost.Throttle = Throttle{Limit: s.burst, Remaining: max(0, min(s.burst, s.remaining(missing))), RestoreRate: s.rate}
+}
+
+// remaining returns what a budget has that will be full after a while.
+func (s *Spending) remaining(missing time.Duration) int64 {
+	return s.burst - int64(missing.Seconds()*float64(s.rate)+0.5)
+}
+
+// duration returns how long it takes to restore points.
+func (s *Spending) duration(points int64) time.Duration {
+	return time.Duration(float64(points) / float64(s.rate) * float64(time.Second))
+}

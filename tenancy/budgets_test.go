@@ -1,0 +1,139 @@
+package tenancy
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"gatehouse/shards"
+)
+
+func callerOf(account, credential string, limits Limits) *Caller {
+	return &Caller{Account: Account{ID: account, Limits: limits}, Credential: credential}
+}
+
+func TestABudgetIsSpentAndRestored(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	b := NewBudgets(BudgetOptions{Points: 10, Burst: 100, Now: c.now})
+	me := callerOf("a", "key:1", Limits{})
+	s := b.Begin(me)
+	must(t, s.Request(1)) // before anything is known
+	must(t, s.Request(60))
+	if got, want := s.Cost(), (Cost{60, 60, Throttle{100, 40, 10}}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	s.Settle(25)
+	if got, want := s.Cost(), (Cost{60, 25, Throttle{100, 75, 10}}); got != want {
+		t.Errorf("settled %+v, want %+v", got, want)
+	}
+	s.Settle(35) // a stream goes on
+	if got := s.Cost().Throttle.Remaining; got != 65 {
+		t.Errorf("%d remain", got)
+	}
+	refused := b.Begin(me)
+	err := refused.Request(90)
+	var limited *shards.Error
+	if !errors.As(err, &limited) || limited.Code != shards.RateLimited || limited.RetryAfter != 2500*time.Millisecond {
+		t.Errorf("got %+v", limited)
+	}
+	if got, want := refused.Cost(), (Cost{90, 0, Throttle{100, 65, 10}}); got != want {
+		t.Errorf("refused %+v, want %+v", got, want)
+	}
+	c.advance(2500 * time.Millisecond)
+	must(t, b.Begin(me).Request(90))
+	c.advance(time.Hour)
+	if err := b.Begin(me).Request(101); shards.CodeOf(err) != shards.CostLimit {
+		t.Errorf("more than there can ever be: %v", err)
+	}
+	must(t, b.Begin(me).Request(100)) // and no more than the burst has been saved up
+	if err := b.Begin(me).Request(1); shards.CodeOf(err) != shards.RateLimited {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestBudgetsAreOfACredentialInAnAccount(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	b := NewBudgets(BudgetOptions{Points: 10, Burst: 100, Now: c.now})
+	must(t, b.Begin(callerOf("a", "user:1", Limits{})).Request(100))
+	must(t, b.Begin(callerOf("a", "user:2", Limits{})).Request(100))
+	must(t, b.Begin(callerOf("b", "user:1", Limits{})).Request(100))
+	if err := b.Begin(callerOf("a", "user:1", Limits{})).Request(1); shards.CodeOf(err) != shards.RateLimited {
+		t.Errorf("got %v", err)
+	}
+	// An account's own limits hold at once, for what is spent from then on.
+	more := b.Begin(callerOf("a", "user:3", Limits{Points: 50, Burst: 1000}))
+	must(t, more.Request(600))
+	if got, want := more.Cost().Throttle, (Throttle{1000, 400, 50}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	less := b.Begin(callerOf("a", "user:4", Limits{Burst: 5}))
+	if err := less.Request(6); shards.CodeOf(err) != shards.CostLimit {
+		t.Errorf("got %v", err)
+	}
+}
+
+// What was not foreseen is a debt, which is paid before anything else.
+func TestABudgetCanBeInDebt(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	b := NewBudgets(BudgetOptions{Points: 10, Burst: 100, Now: c.now})
+	me := callerOf("a", "key:1", Limits{})
+	s := b.Begin(me)
+	must(t, s.Request(1))
+	s.Settle(150)
+	if got := s.Cost().Throttle.Remaining; got != 0 {
+		t.Errorf("%d remain", got)
+	}
+	c.advance(5 * time.Second)
+	if err := b.Begin(me).Request(1); shards.CodeOf(err) != shards.RateLimited {
+		t.Errorf("got %v", err)
+	}
+	c.advance(time.Second)
+	must(t, b.Begin(me).Request(10))
+}
+
+// A flood of credentials neither fills the memory nor refills a budget.
+func TestForgottenBudgetsGainNothing(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	b := NewBudgets(BudgetOptions{Points: 10, Burst: 100, Credentials: 100, Now: c.now})
+	me := callerOf("a", "key:1", Limits{})
+	must(t, b.Begin(me).Request(100))
+	for i := range 1000 {
+		_ = b.Begin(callerOf("a", fmt.Sprint("user:", i), Limits{})).Request(1)
+	}
+	if n := len(b.full.young) + len(b.full.old); n > 100 {
+		t.Errorf("%d are remembered", n)
+	}
+	c.advance(time.Second)
+	if err := b.Begin(me).Request(20); shards.CodeOf(err) != shards.RateLimited {
+		t.Errorf("got %v: the flood refilled it", err)
+	}
+	must(t, b.Begin(me).Request(10))
+}
+
+func TestABudgetIsNotSpentTwice(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	b := NewBudgets(BudgetOptions{Points: 1, Burst: 1000, Now: c.now})
+	me := callerOf("a", "key:1", Limits{})
+	var wg sync.WaitGroup
+	admitted := make(chan struct{}, 2000)
+	for range 200 {
+		wg.Go(func() {
+			for range 10 {
+				if b.Begin(me).Request(7) == nil {
+					admitted <- struct{}{}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := len(admitted); n != 142 {
+		t.Errorf("%d requests of 7 points were admitted of 1000", n)
+	}
+}

@@ -1,0 +1,126 @@
+package transport
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"gatehouse/shards"
+	"gatehouse/tenancy"
+	"gatehouse/transport/cost"
+)
+
+// DefaultMaxCost is the most that one operation may cost, in points.
+const DefaultMaxCost = 10_000
+
+// Admission bounds what operations may take. A nil field bounds nothing.
+type Admission struct {
+	// Prices tell what an operation may cost, and MaxCost what is too much;
+	// DefaultMaxCost where 0.
+	Prices  *cost.Prices
+	MaxCost int64
+	Budgets *tenancy.Budgets
+	Turns   *tenancy.Turns
+}
+
+// admitted is what one operation has taken, and gives back.
+type admitted struct {
+	request *tenancy.Request
+	turn    *tenancy.Turn
+}
+
+// open begins the spending of a request, and takes the point that every request
+// costs, whatever comes of it.
+func (a *Admission) open(request *tenancy.Request) error {
+	if a.Budgets == nil || request.Spending != nil {
+		return nil
+	}
+	request.Spending = a.Budgets.Begin(request.Caller)
+	return request.Spending.Request(1)
+}
+
+// enter waits for the account's turn to compute.
+func (a *Admission) enter(ctx context.Context, in *admitted) error {
+	request, ok := tenancy.RequestFrom(ctx)
+	if !ok {
+		return nil // no data without one
+	}
+	if err := a.open(request); err != nil {
+		return err
+	}
+	in.request = request
+	if a.Turns == nil {
+		return nil
+	}
+	turn, err := a.Turns.Wait(ctx, &request.Caller.Account)
+	if err != nil {
+		return err
+	}
+	in.turn = turn
+	request.Handle.OnIdle(turn.Idle)
+	return nil
+}
+
+// charge takes what an operation may cost, before it is executed.
+func (a *Admission) charge(in *admitted, c *graphql.OperationContext) error {
+	if a.Prices == nil || in.request == nil {
+		return nil
+	}
+	most := a.MaxCost
+	if most == 0 {
+		most = DefaultMaxCost
+	}
+	points := a.Prices.Of(c.Operation, c.Variables, most)
+	if points > most {
+		return &shards.Error{Code: shards.CostLimit, Message: fmt.Sprintf("the operation would cost more than %d points; ask for smaller pages", most)}
+	}
+	if s := in.request.Spending; s != nil {
+		return s.Request(points)
+	}
+	return nil
+}
+
+// answered notes what the operation has cost so far and says so in its response.
+// What follows the last response takes no turn.
+func (in *admitted) answered(response *graphql.Response) {
+	if response != nil && in.settle() {
+		if response.Extensions == nil {
+			response.Extensions = map[string]any{}
+		}
+		response.Extensions["cost"] = in.request.Spending.Cost()
+	}
+	if response == nil || response.HasNext == nil || !*response.HasNext {
+		in.rest()
+	}
+}
+
+// rest gives the turn back.
+func (in *admitted) rest() {
+	if in.turn != nil {
+		in.turn.End()
+	}
+}
+
+// settle gives back what was not needed; false where nobody counts.
+func (in *admitted) settle() bool {
+	if in.request == nil || in.request.Spending == nil {
+		return false
+	}
+	in.request.Spending.Settle(cost.Actual(in.request.Handle.Usage()))
+	return true
+}
+
+// leave gives back everything.
+func (in *admitted) leave() {
+	in.settle()
+	in.rest()
+}
+
+// costOf returns what a request has cost, nil where nobody counts.
+func costOf(request *tenancy.Request) any {
+	if request == nil || request.Spending == nil {
+		return nil
+	}
+	return request.Spending.Cost()
+}
