@@ -179,6 +179,7 @@ func TestOneValueStandsForAListOfOne(t *testing.T) {
 		{`query($v: [ClientStatus!]) { clients(where: {status: {in: $v}}) { totalCount } }`, "PROSPECT", "9"},
 		{`query($v: ClientWhere) { clients(where: $v) { totalCount } }`, map[string]any{"status": map[string]any{"in": "PROSPECT"}}, "9"},
 		{`query($v: [ID!]) { clients(where: {ownerId: {in: $v}}) { totalCount } }`, json.Number("5"), "0"},
+		{`query($v: ID) { clients(where: {ownerId: {eq: $v}}) { totalCount } }`, json.Number("5"), "0"},
 	} {
 		got := w.must("a", test.query, map[string]any{"v": test.variable})
 		if got := fmt.Sprint(got); got != "map[clients:map[totalCount:"+test.want+"]]" {

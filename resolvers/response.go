@@ -30,8 +30,10 @@ type response struct {
 	pages   map[string]*loader[*page]
 	counts  map[string]*loader[int64]
 	history map[string]*loader[*changePage]
-	// together are records of which the first that is asked for loads all.
-	together []string
+	// together are records of which the first that is asked for loads all, while
+	// the others wait for it.
+	together   []string
+	togetherMu sync.Mutex
 }
 
 // record is a row and, once somebody asked for it, the struct that it decodes to.

@@ -87,10 +87,10 @@ func (r *response) event(set *shards.ChangeSet) *graph.ChangeSet {
 // loadTogether loads the records of an event for the first of its changes that
 // is asked for its record, and what is selected below them.
 func (r *response) loadTogether(ctx context.Context) error {
-	r.mu.Lock()
+	r.togetherMu.Lock()
+	defer r.togetherMu.Unlock()
 	ids := r.together
 	r.together = nil
-	r.mu.Unlock()
 	if len(ids) == 0 {
 		return nil
 	}

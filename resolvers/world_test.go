@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -13,8 +14,16 @@ import (
 	"github.com/99designs/gqlgen/graphql/executor"
 
 	"gatehouse/shards"
+	"gatehouse/shards/pgtest"
 	"gatehouse/tenancy"
 )
+
+var postgres pgtest.Shared
+
+func TestMain(m *testing.M) { os.Exit(postgres.Main(m)) }
+
+// TestStoriesOnPostgreSQL tells all stories again but those of SQLite's plans.
+func TestStoriesOnPostgreSQL(t *testing.T) { pgtest.Again(t, "^Test", "Plan") }
 
 // world is a shard with accounts, and the executor in front of it. Stories
 // over HTTP are told in the root package; here it is about what is executed.
@@ -36,7 +45,7 @@ func newWorld(t testing.TB, accounts ...string) *world {
 		t.Fatal(err)
 	}
 	ctx := context.Background()
-	w.shard, err = shards.Open(ctx, shards.Spec{ID: "1", Engine: "sqlite", DSN: filepath.Join(t.TempDir(), "s.db")},
+	w.shard, err = shards.Open(ctx, newSpec(t),
 		shards.Options{Keys: w.keys, Create: true, Trace: func(s shards.Statement) {
 			w.mu.Lock()
 			w.statements = append(w.statements, s)
@@ -59,6 +68,17 @@ func newWorld(t testing.TB, accounts ...string) *world {
 		t.Fatal(err)
 	}
 	return w
+}
+
+// newSpec is of an empty shard, on the engine that the stories are told of.
+func newSpec(t testing.TB) shards.Spec {
+	t.Helper()
+	if !pgtest.Wanted() {
+		return shards.Spec{ID: "1", Engine: "sqlite", DSN: filepath.Join(t.TempDir(), "s.db")}
+	}
+	cluster := postgres.Cluster(t)
+	db := cluster.Database(t)
+	return shards.Spec{ID: "1", Engine: "postgres", DSN: db.App(cluster.Primary), OwnerDSN: db.Owner(cluster.Primary)}
 }
 
 // request returns a request of account with all scopes.
