@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // endless stands in the place of the groups of a shard: whoever reads them
@@ -35,25 +37,7 @@ func TestStatementsEndWithTheirRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	send := func(ctx context.Context, id string, headers ...string) (string, error) {
-		body := `{"query":"{ group(id: \"` + demoIDs().groups[0] + `\") { name } }"}`
-		r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/graphql", strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("Authorization", "Bearer "+token)
-		r.Header.Set("Content-Type", "application/json")
-		r.Header.Set("X-Request-Id", id)
-		for _, h := range headers {
-			name, value, _ := strings.Cut(h, ": ")
-			r.Header.Set(name, value)
-		}
-		response, err := http.DefaultClient.Do(r)
-		if err != nil {
-			return "", err
-		}
-		defer response.Body.Close()
-		text, err := io.ReadAll(response.Body)
-		return string(text), err
+		return askForGroup(ctx, s.url, token, append(headers, "X-Request-Id: "+id)...)
 	}
 	ended := func(id string) bool {
 		return strings.Contains(s.stderr.String(), "msg=request") && strings.Contains(s.stderr.String(), "request="+id)
@@ -88,6 +72,78 @@ func TestStatementsEndWithTheirRequest(t *testing.T) {
 	if median := took[len(took)/2]; median > 100*time.Millisecond*slack {
 		t.Errorf("the median is %v", median)
 	}
+}
+
+// TestStatementsOnPostgreSQLEndWithTheirRequest: the server itself says when.
+func TestStatementsOnPostgreSQLEndWithTheirRequest(t *testing.T) {
+	t.Parallel()
+	cluster := postgres.Cluster(t)
+	database, data := cluster.Database(t), t.TempDir()
+	ok(t, "migrate", "--data", data)
+	ok(t, "shards", "add", "uk-1", "--engine", "postgres", "--dsn", database.App(cluster.Primary), "--owner-dsn", database.Owner(cluster.Primary), "--region", "UK", "--data", data)
+	ok(t, "accounts", "create", "acme", "--residency", "UK", "--data", data)
+	key := makeKey(t, data)
+	s := startServe(t, data)
+	owner, err := sql.Open("pgx", database.Owner(cluster.Primary))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer owner.Close()
+	if _, err := owner.ExecContext(t.Context(), `DROP TABLE groups CASCADE;
+		CREATE VIEW groups AS SELECT slow account_id, slow id, 1::bigint AS version, '' created_at, '' updated_at, '{}'::json body
+			FROM (SELECT CASE WHEN pg_sleep(60) IS NULL THEN '' END slow OFFSET 0) s;
+		GRANT SELECT ON groups TO PUBLIC`, pgx.QueryExecModeSimpleProtocol); err != nil {
+		t.Fatal(err)
+	}
+	running := func() bool { // only a superuser sees what others run
+		return cluster.Primary.Value(t, "SELECT count(*)::text FROM pg_stat_activity WHERE datname = '"+database.Name+"' AND wait_event = 'PgSleep'") != "0"
+	}
+	var took []time.Duration
+	for range 5 {
+		ctx, leave := context.WithCancel(t.Context())
+		gone := make(chan error, 1)
+		go func() { _, err := askForGroup(ctx, s.url, key); gone <- err }()
+		until(t, running)
+		leave()
+		left := time.Now()
+		if err := <-gone; !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		for running() {
+			if time.Since(left) > 4*time.Second { // the deadline of the gateway is later
+				t.Fatal("the statement runs on")
+			}
+			time.Sleep(time.Millisecond)
+		}
+		took = append(took, time.Since(left))
+	}
+	slices.Sort(took)
+	t.Logf("from a client's leaving to the end of its statement: median %v, most %v", took[len(took)/2], took[len(took)-1])
+	if median := took[len(took)/2]; median > 100*time.Millisecond*slack {
+		t.Errorf("the median is %v", median)
+	}
+}
+
+// askForGroup reads a group.
+func askForGroup(ctx context.Context, url, credential string, headers ...string) (string, error) {
+	body := `{"query":"{ group(id: \"` + demoIDs().groups[0] + `\") { name } }"}`
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/graphql", strings.NewReader(body))
+	if err != nil {
+		return "", err
+	}
+	r.Header.Set("Authorization", "Bearer "+credential)
+	r.Header.Set("Content-Type", "application/json")
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		r.Header.Set(name, value)
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	return string(text), err
 }
 
 // slack is how much slower than promised a test machine may be, which runs

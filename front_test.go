@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"io"
 	"math/big"
 	"net"
 	"net/http"
@@ -143,5 +144,44 @@ func until(t testing.TB, holds func() bool) {
 		if time.Now().After(deadline) {
 			t.Fatal("it does not come")
 		}
+	}
+}
+
+// TestHeadersAreBounded in their length and in their time.
+func TestHeadersAreBounded(t *testing.T) {
+	t.Parallel()
+	s := startServe(t, newFolder(t))
+	r, err := http.NewRequest(http.MethodGet, s.url+"/graphql", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("X-Long", strings.Repeat("x", 64<<10))
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("a long header: got %d", response.StatusCode)
+	}
+
+	// Many that send next to nothing: the gateway hangs up on them all.
+	for range 20 {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := conn.Write([]byte("GET /graphql HTTP/1.1\r\nHost: x\r\nX-Slow: ")); err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if _, err := io.Copy(io.Discard, conn); err != nil {
+				t.Errorf("a slow header: %v", err)
+			}
+		}()
 	}
 }
