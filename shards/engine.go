@@ -29,6 +29,8 @@ type engine interface {
 type read interface {
 	// query calls row for every row of a statement.
 	query(ctx context.Context, s Statement, row func(scanner) error) error
+	// where names the node, for operators.
+	where() string
 	close()
 }
 
@@ -50,6 +52,8 @@ type beginning struct {
 	// first is the first statement; its SQL is "" where there is none.
 	first Statement
 	row   func(scanner) error
+	// handed is set once row may have been called: the read can't begin again.
+	handed bool
 }
 
 // head is an account's row of the head table.

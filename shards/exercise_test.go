@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"gatehouse/shards"
+	"gatehouse/shards/pgtest"
 	"gatehouse/shards/shardtest"
 )
 
@@ -31,12 +32,29 @@ func TestSQLite(t *testing.T) {
 func TestPostgres(t *testing.T) {
 	t.Parallel()
 	cluster := shards.Cluster.Cluster(t)
+	exercisePostgres(t, cluster, func(db pgtest.Database) string { return db.App(cluster.Primary) })
+}
+
+// Behind a PgBouncer each transaction may be on another connection. Reads and
+// writes of a test have as many as it has for the database.
+func TestPostgresBehindPgBouncer(t *testing.T) {
+	t.Parallel()
+	cluster := shards.Cluster.Cluster(t)
+	bouncer := cluster.Primary.Bouncer(t)
+	for _, mode := range []string{"exec", "cache_describe"} {
+		t.Run(mode, func(t *testing.T) {
+			exercisePostgres(t, cluster, func(db pgtest.Database) string {
+				return db.App(bouncer) + "?pool_max_conns=4&default_query_exec_mode=" + mode
+			})
+		})
+	}
+}
+
+func exercisePostgres(t *testing.T, cluster *pgtest.Cluster, dsn func(pgtest.Database) string) {
 	shardtest.Exercise(t, func(t *testing.T, opts shards.Options) *shards.Shard {
 		t.Helper()
 		db := cluster.Database(t)
-		s, err := shards.Open(context.Background(), shards.Spec{
-			ID: "1", Engine: "postgres", DSN: db.App(cluster.Primary), OwnerDSN: db.Owner(cluster.Primary),
-		}, opts)
+		s, err := shards.Open(context.Background(), shards.Spec{ID: "1", Engine: "postgres", DSN: dsn(db), OwnerDSN: db.Owner(cluster.Primary)}, opts)
 		if err != nil {
 			t.Fatal(err)
 		}

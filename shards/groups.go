@@ -17,11 +17,20 @@ type groups struct {
 	schema map[string]*Table
 	now    func() time.Time
 	trace  func(Statement)
+	// committed is told of each group; see Options.Committed.
+	committed func(writes int, waited time.Duration)
 
 	mu      sync.Mutex
 	waiting map[string][]*pending // an account has an entry while a worker writes for it
 	stopped bool
 	workers sync.WaitGroup
+}
+
+func newGroups(pool *pgxpool.Pool, schema map[string]*Table, opts Options) *groups {
+	return &groups{
+		pool: pool, schema: schema, now: opts.Now, trace: opts.Trace, committed: opts.Committed,
+		waiting: map[string][]*pending{},
+	}
 }
 
 // commitTimeout bounds a group, with the wait for a connection and for other
@@ -34,7 +43,7 @@ func (g *groups) commit(ctx context.Context, account string, write *Write) (Comm
 	if err := ctx.Err(); err != nil {
 		return Committed{}, err
 	}
-	p := &pending{account: account, write: write, done: make(chan struct{})}
+	p := &pending{account: account, write: write, since: time.Now(), done: make(chan struct{})}
 	if err := g.add(p); err != nil {
 		return Committed{}, err
 	}
@@ -94,8 +103,12 @@ func (g *groups) work(account string) {
 		conn, err := acquire(ctx, g.pool)
 		group := g.take(account)
 		if len(group) > 0 {
+			waited := time.Since(group[0].since)
 			if err == nil {
 				err = g.transact(ctx, conn, account, group)
+			}
+			if err == nil {
+				g.committed(len(group), waited)
 			}
 			if errors.Is(err, context.DeadlineExceeded) { // of the group, not of a caller
 				err = unreachable(err)

@@ -3,6 +3,9 @@ package shards
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -11,18 +14,28 @@ import (
 	"github.com/jackc/puddle/v2"
 )
 
-// node is one PostgreSQL server of a shard.
+// node is one PostgreSQL server of a shard. It is safe for concurrent use.
 type node struct {
-	name string // for the log
-	pool *pgxpool.Pool
+	name    string // primary, replica-1 and so on
+	replica bool
+	pool    *pgxpool.Pool
+	log     *slog.Logger
+	trace   func(Statement)
+	// out: the node does not answer, or is too far behind; see watch.
+	out   atomic.Bool
+	heads heads
 }
 
-func openNode(ctx context.Context, name string, config *pgxpool.Config) (*node, error) {
+func openNode(name, dsn string, opts Options) (*node, error) {
+	config, err := postgresConfig(dsn, readConnections)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
 	// A connection that died while it was idle is found when it is used, and the
 	// read begins again on another one: no need to ask it first.
 	config.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	return &node{name: name, pool: pool}, err
+	pool, err := pgxpool.NewWithConfig(context.Background(), config)
+	return &node{name: name, pool: pool, log: opts.Log.With("node", name), trace: opts.Trace}, err
 }
 
 const (
@@ -35,21 +48,30 @@ const (
 
 // postgresRead is an open transaction on a node.
 type postgresRead struct {
-	conn  *pgxpool.Conn
-	trace func(Statement)
+	conn *pgxpool.Conn
+	*node
 }
+
+// errBehind says that a replica has not reached the position that a read needs.
+var errBehind = errors.New("the replica is behind")
+
+func (r postgresRead) where() string { return r.name }
 
 // begin opens a read: everything that it begins with travels together, so it
 // takes one round trip.
-func (n *node) begin(ctx context.Context, o *beginning, trace func(Statement)) (read, error) {
+func (n *node) begin(ctx context.Context, o *beginning) (read, error) {
 	conn, err := acquire(ctx, n.pool)
 	if err != nil {
 		return nil, err
 	}
-	r := postgresRead{conn, trace}
+	r := postgresRead{conn, n}
 	if err := r.begin(ctx, o); err != nil {
+		if conn.Conn().IsClosed() && ctx.Err() == nil {
+			n.pool.Reset() // the others are of the same server
+		}
+		err = fault(ctx, conn, err)
 		r.close()
-		return nil, fault(ctx, conn, err)
+		return nil, err
 	}
 	return r, nil
 }
@@ -64,7 +86,7 @@ func (r postgresRead) begin(ctx context.Context, o *beginning) error {
 		queue(batch, r.trace, o.first)
 	}
 	results := r.conn.SendBatch(ctx, batch)
-	err := o.take(results)
+	err := r.take(results, o)
 	if closeErr := results.Close(); err == nil {
 		err = closeErr
 	}
@@ -72,13 +94,19 @@ func (r postgresRead) begin(ctx context.Context, o *beginning) error {
 }
 
 // take reads what the beginning's statements bring.
-func (o *beginning) take(results pgx.BatchResults) error {
+func (r postgresRead) take(results pgx.BatchResults, o *beginning) error {
 	for range 2 { // BEGIN and set_config
 		if _, err := results.Exec(); err != nil {
 			return err
 		}
 	}
 	h, err := takeHead(results)
+	if r.replica && err == nil {
+		r.heads.saw(o.account, h.Position)
+	}
+	if r.replica && (errors.Is(err, errMoved) || err == nil && h.Before(o.at)) {
+		return errBehind // an account that is not here may be about to come
+	}
 	if err != nil {
 		return err
 	}
@@ -89,6 +117,7 @@ func (o *beginning) take(results pgx.BatchResults) error {
 	if err != nil {
 		return err
 	}
+	o.handed = true
 	return eachRow(rows, o.row)
 }
 
@@ -161,8 +190,11 @@ func acquire(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Conn, error) {
 	return nil, unreachable(err)
 }
 
+// errUnreachable marks errors of a server that is not there, or not now.
+var errUnreachable = errors.New("unreachable")
+
 func unreachable(err error) error {
-	return &Error{Code: Unavailable, Message: "the account can't be reached just now", RetryAfter: time.Second, Err: err}
+	return &Error{Code: Unavailable, Message: "the account can't be reached just now", RetryAfter: time.Second, Err: fmt.Errorf("%w: %w", errUnreachable, err)}
 }
 
 // fault returns what an error on a connection is to the caller: the end of its

@@ -1,26 +1,35 @@
 package shards
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// postgresEngine is the engine of a PostgreSQL primary.
+// postgresEngine is the engine of a PostgreSQL primary and its replicas.
 type postgresEngine struct {
-	primary *node
-	writes  *groups
-	schema  map[string]*Table
-	trace   func(Statement)
+	primary  *node
+	replicas []*node
+	turn     atomic.Uint32 // of the replicas
+	writes   *groups
+	schema   map[string]*Table
+
+	stop    context.CancelFunc
+	running sync.WaitGroup // goroutines that end with stop
 }
 
 const (
-	// Each request that reads has a connection for as long as it reads; what
-	// waits for a write has one for a whole group. pool_max_conns in a DSN is
-	// for both.
+	// Each request that reads has a connection to its node for as long as it
+	// reads; what waits to be written has one to the primary for a whole group.
+	// pool_max_conns in a DSN is for each of them.
 	readConnections  = 16
 	writeConnections = 8
 	// connectTimeout is how long a server may take to answer at all.
@@ -29,32 +38,37 @@ const (
 
 // openPostgres opens a database that other gateways may have open too. Where
 // opts.Create is set, it is migrated first, as its owner.
-func openPostgres(ctx context.Context, spec Spec, opts Options) (_ *postgresEngine, err error) {
+func openPostgres(ctx context.Context, spec Spec, opts Options, feeds *feeds) (_ *postgresEngine, err error) {
 	if opts.Create {
 		if err := migratePostgres(ctx, spec); err != nil {
 			return nil, err
 		}
 	}
-	e := &postgresEngine{trace: opts.Trace}
-	if e.trace == nil {
-		e.trace = func(Statement) {}
+	if opts.Trace == nil {
+		opts.Trace = func(Statement) {}
 	}
-	config, err := postgresConfig(spec.DSN, readConnections)
-	if err != nil {
-		return nil, err
-	}
-	if e.primary, err = openNode(ctx, "primary", config); err != nil {
-		return nil, err
-	}
+	opts.Log = opts.Log.With("shard", spec.ID)
+	e := &postgresEngine{}
 	defer func() {
 		if err != nil {
-			e.primary.pool.Close()
+			e.closeNodes()
 		}
 	}()
+	if e.primary, err = openNode("primary", spec.DSN, opts); err != nil {
+		return nil, err
+	}
+	for i, r := range spec.Replicas {
+		n, err := openNode(fmt.Sprintf("replica-%d", i+1), r.DSN, opts)
+		if err != nil {
+			return nil, err
+		}
+		n.replica = true
+		e.replicas = append(e.replicas, n)
+	}
 	if e.schema, err = readCatalogue(ctx, e.primary.pool); err != nil {
 		return nil, err
 	}
-	config, err = postgresConfig(spec.DSN, writeConnections)
+	config, err := postgresConfig(spec.DSN, writeConnections)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +76,14 @@ func openPostgres(ctx context.Context, spec Spec, opts Options) (_ *postgresEngi
 	if err != nil {
 		return nil, err
 	}
-	e.writes = &groups{pool: pool, schema: e.schema, now: opts.Now, trace: e.trace, waiting: map[string][]*pending{}}
+	e.writes = newGroups(pool, e.schema, opts)
+	var running context.Context
+	running, e.stop = context.WithCancel(context.Background())
+	if len(e.replicas) > 0 {
+		w := &watch{engine: e, maxLag: cmp.Or(opts.MaxLag, maxLag)}
+		w.look(ctx) // so that the first reads know
+		e.running.Go(func() { w.run(running) })
+	}
 	return e, nil
 }
 
@@ -76,7 +97,7 @@ func postgresConfig(dsn string, connections int32) (*pgxpool.Config, error) {
 	if config.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeSimpleProtocol {
 		return nil, errors.New("its DSN asks for the simple protocol, in which values become part of the SQL text; behind PgBouncer use default_query_exec_mode=exec")
 	}
-	if plain, err := pgxpool.ParseConfig("postgres:///"); err == nil && config.MaxConns == plain.MaxConns {
+	if !strings.Contains(dsn, "pool_max_conns") {
 		config.MaxConns = connections
 	}
 	if config.ConnConfig.ConnectTimeout == 0 {
@@ -89,18 +110,25 @@ func (e *postgresEngine) sql() dialect { return postgresSQL }
 
 func (e *postgresEngine) tables() map[string]*Table { return e.schema }
 
-func (e *postgresEngine) begin(ctx context.Context, o *beginning) (read, error) {
-	return e.primary.begin(ctx, o, e.trace)
-}
-
 func (e *postgresEngine) commit(ctx context.Context, account string, w *Write) (Committed, error) {
 	return e.writes.commit(ctx, account, w)
 }
 
 func (e *postgresEngine) close() error {
+	e.stop()
+	e.running.Wait()
 	e.writes.stop()
-	e.primary.pool.Close()
+	e.closeNodes()
 	return nil
+}
+
+// closeNodes waits for the reads that are open.
+func (e *postgresEngine) closeNodes() {
+	for _, n := range append([]*node{e.primary}, e.replicas...) {
+		if n != nil {
+			n.pool.Close()
+		}
+	}
 }
 
 func (e *postgresEngine) add(ctx context.Context, account string) error {
@@ -114,7 +142,7 @@ func (e *postgresEngine) add(ctx context.Context, account string) error {
 	batch := &pgx.Batch{}
 	batch.Queue(beginWrite)
 	batch.Queue(setWrite, account)
-	queue(batch, e.trace, b.statement())
+	queue(batch, e.writes.trace, b.statement())
 	batch.Queue("COMMIT")
 	return fault(ctx, conn, conn.SendBatch(ctx, batch).Close())
 }

@@ -39,6 +39,9 @@ type Options struct {
 	Now func() time.Time
 	// Trace, where set, is called before every statement on tenant data.
 	Trace func(Statement)
+	// MaxLag is how far behind its primary a replica may be and still be read
+	// by who brings no bookmark; 5 s where it is 0.
+	MaxLag time.Duration
 	// Committed, where set, is told of each group of writes that one sync has put
 	// on disk: how many, and how long the first of them waited for its turn.
 	Committed func(writes int, waited time.Duration)
@@ -69,24 +72,23 @@ func Open(ctx context.Context, spec Spec, opts Options) (*Shard, error) {
 	if opts.Committed == nil {
 		opts.Committed = func(int, time.Duration) {}
 	}
-	var e engine
+	s := &Shard{Spec: spec, opts: opts}
+	s.feeds = newFeeds(s)
 	var err error
 	switch spec.Engine {
 	case "sqlite":
-		e, err = openSQLite(ctx, spec.DSN, opts)
+		s.engine, err = openSQLite(ctx, spec.DSN, opts)
 	case "postgres":
-		e, err = openPostgres(ctx, spec, opts)
+		s.engine, err = openPostgres(ctx, spec, opts, s.feeds)
 	default:
 		err = fmt.Errorf("no engine %q in this build", spec.Engine)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open shard %s: %w", spec.ID, err)
 	}
-	s := &Shard{Spec: spec, opts: opts, engine: e}
-	s.feeds = newFeeds(s)
 	s.close = sync.OnceValue(func() error {
 		s.feeds.close()
-		return e.close()
+		return s.engine.close()
 	})
 	return s, nil
 }

@@ -30,6 +30,17 @@ func (s *Snapshot) Position(ctx context.Context) (Position, error) {
 	return h.Position, err
 }
 
+// Node names the node that the snapshot is on, for the log: primary, or
+// replica-1 and so on. It is "" before the first statement, and once closed.
+func (s *Snapshot) Node() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.read == nil {
+		return ""
+	}
+	return s.read.where()
+}
+
 // opened opens the snapshot where it is not open, and returns its head.
 func (s *Snapshot) opened(ctx context.Context) (head, error) {
 	s.mu.Lock()

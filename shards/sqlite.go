@@ -224,6 +224,8 @@ func readHead(ctx context.Context, c *conn, o *beginning) (head, error) {
 	return h, h.here(found)
 }
 
+func (r sqliteRead) where() string { return "primary" }
+
 func (r sqliteRead) close() { r.engine.release(r.conn) }
 
 // close commits what waits, turns away who waits for a reader, waits for those

@@ -68,7 +68,7 @@ const lockForShard = "SELECT pg_advisory_lock(4848463711)"
 
 // migratePostgres brings the schema up to date as its owner, and walls it.
 func migratePostgres(ctx context.Context, spec Spec) error {
-	app, err := pgx.ParseConfig(spec.DSN)
+	app, err := postgresConfig(spec.DSN, writeConnections) // before anything is done
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func migratePostgres(ctx context.Context, spec Spec) error {
 	if err := migrateSchema(ctx, bun.NewDB(db, pgdialect.New()), migrations.Postgres{}); err != nil {
 		return err
 	}
-	return raiseWalls(ctx, lock, app.User)
+	return raiseWalls(ctx, lock, app.ConnConfig.User)
 }
 
 // raiseWalls gives every table of accounts its policy, and the role what it

@@ -1,0 +1,111 @@
+package shards
+
+import (
+	"net"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// proxy stands between a gateway and a server, counts round trips, and can cut
+// the wire.
+type proxy struct {
+	listener net.Listener
+	to       string
+	trips    atomic.Int64
+	// cut, where set, is shown what goes to the server; once it says true, the
+	// server gets it, and the connection ends before its answer.
+	cut atomic.Pointer[func([]byte) bool]
+
+	mu    sync.Mutex
+	conns []net.Conn
+}
+
+func newProxy(t testing.TB, to string) *proxy {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{listener: l, to: to}
+	t.Cleanup(func() { l.Close(); p.drop() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			p.serve(c)
+		}
+	}()
+	return p
+}
+
+// dsn returns dsn with the proxy in place of its server.
+func (p *proxy) dsn(t testing.TB, dsn string) string {
+	t.Helper()
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Host = p.listener.Addr().String()
+	return u.String()
+}
+
+// drop ends all connections.
+func (p *proxy) drop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.conns {
+		c.Close()
+	}
+	p.conns = nil
+}
+
+func (p *proxy) serve(client net.Conn) {
+	server, err := net.Dial("tcp", p.to)
+	if err != nil {
+		client.Close()
+		return
+	}
+	p.mu.Lock()
+	p.conns = append(p.conns, client, server)
+	p.mu.Unlock()
+	var asked atomic.Bool // a trip begins with what the client says after the server has spoken
+	go func() {
+		defer client.Close()
+		buf := make([]byte, 64<<10)
+		for {
+			n, err := server.Read(buf)
+			if err != nil {
+				return
+			}
+			asked.Store(false)
+			if _, err := client.Write(buf[:n]); err != nil {
+				return
+			}
+		}
+	}()
+	go func() {
+		defer server.Close()
+		buf := make([]byte, 64<<10)
+		for {
+			n, err := client.Read(buf)
+			if err != nil {
+				return
+			}
+			if !asked.Swap(true) {
+				p.trips.Add(1)
+			}
+			cut := p.cut.Load()
+			ends := cut != nil && (*cut)(buf[:n])
+			if ends {
+				client.Close()
+			}
+			if _, err := server.Write(buf[:n]); err != nil || ends {
+				return
+			}
+		}
+	}()
+}

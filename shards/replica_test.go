@@ -1,0 +1,307 @@
+package shards
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"gatehouse/shards/pgtest"
+)
+
+// served reads a group and says where: on which node, at which position, and
+// whether the group was there.
+func (h *Handle) served(t testing.TB, id string) (node string, at Position, there bool, err error) {
+	t.Helper()
+	ctx := context.Background()
+	s, err := h.Snapshot(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	rows, err := s.Get(ctx, "groups", []string{id})
+	if err != nil {
+		return "", Position{}, false, err
+	}
+	at, err = s.Position(ctx)
+	return s.Node(), at, len(rows) == 1, err
+}
+
+// eventually waits until done.
+func eventually(t testing.TB, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !done(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("never: ", what)
+		}
+	}
+}
+
+func (s *Shard) write(t testing.TB, h *Handle, id string) Position {
+	t.Helper()
+	out, err := h.Commit(context.Background(), &Write{Ops: []Op{createGroup(id, id)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Position
+}
+
+// With replay paused a replica still answers, with what it has; who brings a
+// bookmark that it has not reached is served by the primary.
+func TestReplicasServeWhatTheyHave(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Start(t, 1)
+	s := openPostgresTest(t, c, c.Database(t), Options{}, nil)
+	h := s.testHandle(t, "a")
+	first := s.write(t, h, "g1")
+	c.CaughtUp(t)
+	expect := func(name string, h *Handle, id, node string, at Position, there bool) {
+		t.Helper()
+		gotNode, gotAt, gotThere, err := h.served(t, id)
+		if err != nil || gotNode != node || gotAt != at || gotThere != there {
+			t.Errorf("%s: %s at %+v has it %t, %v; want %s at %+v %t", name, gotNode, gotAt, gotThere, err, node, at, there)
+		}
+	}
+	expect("after the write", h, "g1", "replica-1", first, true)
+	expect("anybody", s.again("a"), "g1", "replica-1", first, true)
+	strong := s.again("a")
+	strong.Strong()
+	expect("strong", strong, "g1", "primary", first, true)
+
+	c.Replicas[0].Pause(t)
+	second := s.write(t, h, "g2")
+	start := time.Now()
+	expect("its writer, paused", h, "g2", "primary", second, true)
+	if took := time.Since(start); took < replicaPatience/2 {
+		t.Errorf("the replica was waited for only %s", took)
+	}
+	bookmarked := s.again("a")
+	if err := bookmarked.Require(s.opts.Keys.Bookmark("a", second)); err != nil {
+		t.Fatal(err)
+	}
+	expect("a bookmark, paused", bookmarked, "g2", "primary", second, true)
+	expect("no bookmark, paused", s.again("a"), "g2", "replica-1", first, false)
+	old := s.again("a")
+	if err := old.Require(s.opts.Keys.Bookmark("a", first)); err != nil {
+		t.Fatal(err)
+	}
+	expect("an older bookmark, paused", old, "g1", "replica-1", first, true)
+	// An account that the replica has not heard of is on the primary.
+	b := s.testHandle(t, "b")
+	if node, at, _, err := b.served(t, "g1"); err != nil || node != "primary" || at.Seq != 0 {
+		t.Errorf("a new account: %s at %+v, %v", node, at, err)
+	}
+	ahead := s.again("a")
+	if err := ahead.Require(s.opts.Keys.Bookmark("a", Position{1, 9})); err != nil {
+		t.Fatal(err)
+	}
+	_, _, _, err := ahead.served(t, "g1")
+	wantCode(t, err, BookmarkAhead)
+
+	c.Replicas[0].Resume(t)
+	c.CaughtUp(t)
+	expect("its writer, resumed", h, "g2", "replica-1", second, true)
+}
+
+// A replica that reaches the position while it is waited for serves.
+func TestALaggingReplicaIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Start(t, 1)
+	s := openPostgresTest(t, c, c.Database(t), Options{}, nil)
+	h := s.testHandle(t, "a")
+	on := map[string]int{}
+	for i := range 200 { // each is read on the heels of its write
+		id := fmt.Sprint("g", i)
+		want := s.write(t, h, id)
+		node, at, there, err := h.served(t, id)
+		if err != nil || !there || at.Before(want) {
+			t.Fatalf("%s was read at %+v on %s: %t, %v", id, at, node, there, err)
+		}
+		on[node]++
+	}
+	if on["replica-1"] == 0 {
+		t.Errorf("reads were on %v", on)
+	}
+	t.Log(on)
+}
+
+// A replica that is too far behind is left out, and comes back by itself.
+func TestAStaleReplicaIsLeftOut(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Start(t, 2)
+	s := openPostgresTest(t, c, c.Database(t), Options{MaxLag: time.Second}, nil)
+	h := s.testHandle(t, "a")
+	s.write(t, h, "g0")
+	c.CaughtUp(t)
+	c.Replicas[0].Pause(t)
+	s.write(t, h, "g1")
+	n := 1
+	onFirst := func() bool {
+		n++
+		s.write(t, h, fmt.Sprint("g", n)) // so that the primary's log goes on
+		for range 2 {                     // once on each replica
+			node, _, _, err := s.again("a").served(t, "g1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if node == "replica-1" {
+				return true
+			}
+		}
+		return false
+	}
+	eventually(t, "it is left out", func() bool { return !onFirst() })
+	c.Replicas[0].Resume(t)
+	eventually(t, "it comes back", onFirst)
+}
+
+// A replica that dies is left out at once, and comes back by itself; without
+// its primary a shard is still read, and soon written again when that is back.
+func TestNodesComeAndGo(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Start(t, 2)
+	s := openPostgresTest(t, c, c.Database(t), Options{}, nil)
+	ctx := context.Background()
+	h := s.testHandle(t, "a")
+	at := s.write(t, h, "g1")
+	c.CaughtUp(t)
+	nodes := func() string {
+		seen := map[string]bool{}
+		for range 4 {
+			node, got, there, err := h.served(t, "g1")
+			if err != nil || !there || got != at {
+				t.Fatalf("got %t at %+v, %v", there, got, err)
+			}
+			seen[node] = true
+		}
+		return fmt.Sprint(seen)
+	}
+	both, second := "map[replica-1:true replica-2:true]", "map[replica-2:true]"
+	if got := nodes(); got != both {
+		t.Errorf("got %s", got)
+	}
+	c.Replicas[0].Kill(t)
+	if got := nodes(); got != second { // nobody noticed
+		t.Errorf("got %s", got)
+	}
+	c.Replicas[0].Start(t)
+	eventually(t, "the replica is read again", func() bool { return nodes() == both })
+
+	c.Primary.Stop(t)
+	for range 3 { // on connections of before, and on new ones
+		_, err := h.Commit(ctx, &Write{Ops: []Op{createGroup("g2", "G2")}})
+		wantUnavailable(t, err)
+		strong := s.again("a")
+		strong.Strong()
+		_, _, _, err = strong.served(t, "g1")
+		wantUnavailable(t, err)
+		if got := nodes(); got != both {
+			t.Errorf("got %s", got)
+		}
+	}
+	c.Primary.Start(t)
+	start := time.Now()
+	eventually(t, "it is written again", func() bool {
+		out, err := h.Commit(ctx, &Write{Ops: []Op{createGroup("g2", "G2")}})
+		at = out.Position
+		return err == nil
+	})
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("writes came back after %s", took)
+	}
+	for _, r := range c.Replicas {
+		r.Kill(t)
+	}
+	if got := nodes(); got != "map[primary:true]" {
+		t.Errorf("got %s", got)
+	}
+}
+
+func wantUnavailable(t *testing.T, err error) {
+	t.Helper()
+	var e *Error
+	if !errors.As(err, &e) || e.Code != Unavailable || e.RetryAfter == 0 || strings.Contains(e.Message, "127.0.0.1") {
+		t.Errorf("got %v, want UNAVAILABLE with a time to wait", err)
+	}
+}
+
+// The primary is killed under load, again and again: what was acknowledged is
+// there, once, and the history has no gaps.
+func TestPrimaryIsKilledUnderLoad(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Start(t, 1)
+	s := openPostgresTest(t, c, c.Database(t), Options{}, nil)
+	accounts := []string{"a", "b", "c"}
+	for _, a := range accounts {
+		s.testHandle(t, a)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var acked sync.Map // account and id -> seq
+	var n, failed atomic.Int64
+	var writers sync.WaitGroup
+	for i := range 12 {
+		account := accounts[i%len(accounts)]
+		h := s.again(account)
+		writers.Go(func() {
+			for k := 0; ctx.Err() == nil; k++ {
+				id := fmt.Sprintf("g_%d_%d", i, k)
+				out, err := h.Commit(context.Background(), &Write{Ops: []Op{createGroup(id, id)}})
+				if err == nil {
+					n.Add(1)
+					acked.Store(account+" "+id, out.Position.Seq)
+					continue
+				}
+				failed.Add(1)
+				wantUnavailable(t, err)
+				time.Sleep(10 * time.Millisecond) // as Retry-After says, but sooner
+			}
+		})
+	}
+	for range 3 {
+		before := n.Load()
+		eventually(t, "writes", func() bool { return n.Load() > before+200 })
+		c.Primary.Stop(t)
+		if _, _, _, err := s.again("a").served(t, "g_0_0"); err != nil {
+			t.Errorf("a read while the primary is away: %v", err)
+		}
+		c.Primary.Start(t)
+		start, before := time.Now(), n.Load()
+		eventually(t, "writes again", func() bool { return n.Load() > before })
+		if took := time.Since(start); took > 5*time.Second {
+			t.Errorf("writes came back after %s", took)
+		}
+	}
+	cancel()
+	writers.Wait()
+	t.Logf("%d acknowledged, %d refused", n.Load(), failed.Load())
+	for _, account := range accounts {
+		h := s.again(account)
+		h.Strong()
+		snap, at, err := h.open(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer snap.Close()
+		changes, err := snap.Changes(context.Background(), 0, at.Seq, nil, 1<<30)
+		if err != nil || int64(len(changes)) != at.Seq {
+			t.Fatalf("%s: %d changes up to %d, %v", account, len(changes), at.Seq, err)
+		}
+		where := map[string]int64{}
+		for i, c := range changes {
+			if c.Seq != int64(i+1) {
+				t.Fatalf("%s: write %d stands at %d", account, c.Seq, i+1)
+			}
+			where[account+" "+c.RecordID] = c.Seq
+		}
+		acked.Range(func(id, seq any) bool {
+			if strings.HasPrefix(id.(string), account+" ") && where[id.(string)] != seq {
+				t.Errorf("%s was acknowledged at %d, the history has it at %d", id, seq, where[id.(string)])
+			}
+			return true
+		})
+	}
+}
