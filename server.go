@@ -72,7 +72,7 @@ func newGateway(o *office, s settings) (*gateway, error) {
 			Prices: cost.New(schema), MaxCost: s.Limits.Cost, Turns: tenancy.NewTurns(s.Limits.Concurrency),
 			Budgets: tenancy.NewBudgets(tenancy.BudgetOptions{Points: s.Limits.Points, Burst: s.Limits.Burst}),
 		},
-		Gate: gate, Log: s.Log, MaxBody: s.Limits.MaxBody, Timeout: s.Limits.Timeout, Sockets: s.Limits.Sockets,
+		Gate: gate, Log: s.Log, MaxBody: s.Limits.MaxBody, Timeout: s.Limits.Timeout, Sockets: s.Limits.Sockets, Origins: s.Origins,
 	})
 	mux := http.NewServeMux()
 	mux.Handle("/graphql", cors(endpoint))

@@ -30,41 +30,67 @@ func malformed(message string) error { return badRequest(http.StatusBadRequest, 
 // decodeEnvelope reads a request as it is in a POST body (invariant 2). Members
 // that the draft doesn't know are passed over.
 func decodeEnvelope(body []byte) (*graphql.RawParams, error) {
-	if err := checkText(body, maxDepth); err != nil {
+	p := &graphql.RawParams{}
+	err := eachMember(body, maxDepth, func(d *json.Decoder, name string) error {
+		var value any
+		if err := d.Decode(&value); err != nil {
+			return notAnObject()
+		}
+		return setMember(p, name, value)
+	})
+	if err != nil {
 		return nil, err
 	}
-	d := json.NewDecoder(bytes.NewReader(body))
+	return checkParams(p)
+}
+
+// eachMember has take read the value of each member of a JSON object, which is
+// all of the text.
+func eachMember(text []byte, maxDepth int, take func(d *json.Decoder, name string) error) error {
+	if err := checkText(text, maxDepth); err != nil {
+		return err
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber() // nothing is rounded on the way
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return nil, notAnObject()
+		return notAnObject()
 	}
-	p := &graphql.RawParams{}
 	seen := map[string]bool{}
 	for d.More() {
 		t, err := d.Token()
 		name, ok := t.(string)
 		if err != nil || !ok {
-			return nil, notAnObject()
+			return notAnObject()
 		}
 		if seen[name] {
-			return nil, malformed("the body has a member twice")
+			return malformed("the body has a member twice")
 		}
 		seen[name] = true
-		var value any
-		if err := d.Decode(&value); err != nil {
-			return nil, notAnObject()
-		}
-		if err := setMember(p, name, value); err != nil {
-			return nil, err
+		if err := take(d, name); err != nil {
+			return err
 		}
 	}
 	if _, err := d.Token(); err != nil { // the closing brace
-		return nil, notAnObject()
+		return notAnObject()
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return nil, malformed("the body goes on after its JSON object")
+		return malformed("the body goes on after its JSON object")
 	}
-	return checkParams(p)
+	return nil
+}
+
+// decodeMembers returns the members of a JSON object as they stand there.
+func decodeMembers(text []byte, maxDepth int) (map[string]json.RawMessage, error) {
+	members := map[string]json.RawMessage{}
+	err := eachMember(text, maxDepth, func(d *json.Decoder, name string) error {
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return notAnObject()
+		}
+		members[name] = value
+		return nil
+	})
+	return members, err
 }
 
 func notAnObject() error { return malformed("the body must be one JSON object") }

@@ -24,6 +24,7 @@ func (h *handler) writeEvents(w http.ResponseWriter, r *http.Request, request *t
 		return err
 	}
 	defer leave()
+	exchangeFrom(r.Context()).protocol = "sse"
 	s := &eventStream{w: w, control: http.NewResponseController(w)}
 	s.begin(bookmark(r.Context(), request))
 
@@ -97,7 +98,7 @@ func (s *eventStream) write(ctx context.Context, events <-chan payload, numbered
 			s.event("next", id, p.text)
 			silent = 0
 		case <-tick.C:
-			if err := a.confirm(ctx); err != nil && ctx.Err() == nil {
+			if _, err := a.confirm(ctx); err != nil {
 				return err
 			}
 			if silent++; silent == silentFor {

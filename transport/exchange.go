@@ -5,17 +5,20 @@ import (
 	"crypto/rand"
 	"errors"
 	"net/http"
+	"strconv"
 )
 
 const requestIDHeader = "X-Request-Id"
 
-// exchange is what the log will say of one request and its response. The
-// goroutine that serves the request is the only one that uses it.
+// exchange is what the log will say of one request and its response, or of one
+// operation on a socket. One goroutine at a time uses it.
 type exchange struct {
+	observer  Observer
 	id        string
+	protocol  string // http, sse or websocket
 	account   string
-	kind      string // query or mutation
-	operation string
+	kind      string // query, mutation or subscription
+	name      string // of the operation
 	code      string
 	reference string
 	err       error
@@ -32,6 +35,12 @@ func withExchange(ctx context.Context, x *exchange) context.Context {
 func exchangeFrom(ctx context.Context) *exchange {
 	x, _ := ctx.Value(exchangeKey{}).(*exchange)
 	return x
+}
+
+// operation returns the exchange of a socket's n-th operation. Its id is the
+// request's in the account's history, too.
+func (x *exchange) operation(n int) *exchange {
+	return &exchange{observer: x.observer, id: x.id + "." + strconv.Itoa(n), protocol: x.protocol, account: x.account}
 }
 
 // refused notes how the request was answered.

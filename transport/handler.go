@@ -45,6 +45,9 @@ type Config struct {
 	// Sockets is how many WebSockets and streams of events an account has open at
 	// once, unless its own limits say otherwise; DefaultSockets where 0.
 	Sockets int64
+	// Origins are those of the pages that may open a socket, beside the endpoint's
+	// own; as for CORS, which does not cover sockets.
+	Origins []string
 	// Now is the clock of the log; time.Now where nil.
 	Now func() time.Time
 }
@@ -69,6 +72,7 @@ type handler struct {
 
 	compressor *compressor
 	streams    *streams
+	origins    []string
 }
 
 // NewHandler returns the GraphQL endpoint, whatever its path. Operations find
@@ -83,7 +87,7 @@ func NewHandler(c Config) *Handler {
 	}
 	h := &handler{
 		pipeline: pipeline{executor: c.Executor, guard: c.Guard, documents: c.Documents, limits: c.Admission}, gate: c.Gate,
-		maxBody: c.MaxBody, timeout: c.Timeout, compressor: newCompressor(), streams: newStreams(c.Sockets),
+		maxBody: c.MaxBody, timeout: c.Timeout, compressor: newCompressor(), streams: newStreams(c.Sockets), origins: c.Origins,
 	}
 	if h.maxBody == 0 {
 		h.maxBody = DefaultMaxBody
@@ -109,6 +113,14 @@ func (h *Handler) Shutdown(ctx context.Context) error { return h.streams.stop(ct
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	wanted, acceptable := negotiate(r.Header.Values("Accept"))
 	mediaType := wanted.mediaType
+	if isUpgrade(r) {
+		if err := h.checkUpgrade(r); err != nil {
+			refuse(r.Context(), w, mediaType, nil, err)
+			return
+		}
+		h.serveSocket(w, r)
+		return
+	}
 	timeout, err := timeoutOf(r.Header, h.timeout)
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
@@ -134,8 +146,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	params, err := h.read(w, r)
+	var t terms
 	if err == nil {
-		err = applyTerms(request, r.Header, params.Extensions)
+		t, err = termsOf(r.Header, params.Extensions)
+	}
+	if err == nil {
+		err = t.apply(request)
 	}
 	if err != nil {
 		refuse(ctx, w, mediaType, request, err)

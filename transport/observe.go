@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"runtime/debug"
 	"time"
+
+	"gatehouse/shards"
 )
 
 // maxLogged bounds each text of a log line that a client has a say in, in bytes.
@@ -19,10 +21,12 @@ const statusClientGone = 499
 
 // Served is what became of one request, in terms of which there are few.
 type Served struct {
-	Protocol string // http
-	Kind     string // query or mutation; "" where there is no operation
-	Code     string // of the first error; "" where there is none
-	Took     time.Duration
+	Protocol string // http, sse or websocket
+	// Kind is query, mutation or subscription; "" where there is no operation, as
+	// for a socket beside those on it.
+	Kind string
+	Code string // of the first error; "" where there is none
+	Took time.Duration
 }
 
 // Observer is told of all requests. Each field may be nil.
@@ -39,28 +43,26 @@ type Observer struct {
 // panic with INTERNAL (invariants 3 to 5). Inside another Observe it does
 // nothing, so the outermost one sees everything once.
 func Observe(next http.Handler, o Observer) http.Handler {
-	log, now := o.Log, o.Now
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if now == nil {
-		now = time.Now
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Served == nil {
+		o.Served = func(Served) {}
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if exchangeFrom(r.Context()) != nil {
 			next.ServeHTTP(w, r)
 			return
 		}
-		start := now()
-		x := &exchange{id: requestID(r.Header)}
+		start := o.Now()
+		x := &exchange{observer: o, id: requestID(r.Header), protocol: "http"}
 		w.Header().Set(requestIDHeader, x.id)
 		rec := &recorder{ResponseWriter: w}
 		abort := rec.serve(next, r.WithContext(withExchange(r.Context(), x)), x)
-		took := now().Sub(start)
-		x.log(log, r, rec, took)
-		if o.Served != nil {
-			o.Served(Served{Protocol: "http", Kind: x.kind, Code: x.code, Took: took})
-		}
+		x.answered(r, rec, o.Now().Sub(start))
 		if abort {
 			panic(http.ErrAbortHandler) // net/http closes the connection and logs nothing
 		}
@@ -94,7 +96,8 @@ func (rec *recorder) serve(next http.Handler, r *http.Request, x *exchange) (abo
 	return false
 }
 
-func (x *exchange) log(log *slog.Logger, r *http.Request, rec *recorder, took time.Duration) {
+// answered tells of a request.
+func (x *exchange) answered(r *http.Request, rec *recorder, took time.Duration) {
 	status := rec.status
 	if status == 0 { // net/http sends it by itself
 		status = http.StatusOK
@@ -110,13 +113,28 @@ func (x *exchange) log(log *slog.Logger, r *http.Request, rec *recorder, took ti
 		level = slog.LevelWarn
 	}
 	// The path without its query string, which holds documents (invariant 4).
-	attrs := []slog.Attr{
+	x.tell(r.Context(), level, "request", took,
 		slog.String("method", cut(r.Method, 20)), slog.String("path", cut(r.URL.Path, maxLogged)),
-		slog.Int("status", status), slog.Duration("duration", took), slog.Int64("bytes", rec.bytes),
-		slog.String("request", x.id),
+		slog.Int("status", status), slog.Int64("bytes", rec.bytes))
+}
+
+// finished tells of an operation on a socket.
+func (x *exchange) finished(ctx context.Context, took time.Duration) {
+	level := slog.LevelInfo
+	switch x.code {
+	case "":
+	case string(shards.Internal), string(shards.Unavailable):
+		level = slog.LevelError
+	default:
+		level = slog.LevelWarn
 	}
+	x.tell(ctx, level, "operation", took)
+}
+
+func (x *exchange) tell(ctx context.Context, level slog.Level, message string, took time.Duration, attrs ...slog.Attr) {
+	attrs = append(attrs, slog.Duration("duration", took), slog.String("request", x.id))
 	for _, a := range []slog.Attr{
-		slog.String("account", x.account), slog.String("kind", x.kind), slog.String("operation", cut(x.operation, 64)),
+		slog.String("account", x.account), slog.String("kind", x.kind), slog.String("operation", cut(x.name, 64)),
 		slog.String("code", x.code), slog.String("reference", x.reference), slog.String("stack", x.stack),
 	} {
 		if a.Value.String() != "" {
@@ -126,7 +144,8 @@ func (x *exchange) log(log *slog.Logger, r *http.Request, rec *recorder, took ti
 	if x.err != nil {
 		attrs = append(attrs, slog.String("error", cut(x.err.Error(), maxLogged)))
 	}
-	log.LogAttrs(r.Context(), level, "request", attrs...)
+	x.observer.Log.LogAttrs(ctx, level, message, attrs...)
+	x.observer.Served(Served{Protocol: x.protocol, Kind: x.kind, Code: x.code, Took: took})
 }
 
 // recorder notes what becomes of a response.

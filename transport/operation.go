@@ -72,7 +72,7 @@ func (p *pipeline) create(whole context.Context, o *operation, params *graphql.R
 	}
 	x := exchangeFrom(ctx)
 	if c := created.Operation; c != nil {
-		x.kind, x.operation = string(c.Operation), c.Name
+		x.kind, x.name = string(c.Operation), c.Name
 	}
 	if len(faults) > 0 {
 		return p.faulty(graphql.WithOperationContext(ctx, created), o, faults)

@@ -25,9 +25,10 @@ const secret = "s3cr3t-canary"
 // accounts a and b.
 type server struct {
 	*httptest.Server
-	t    testing.TB
-	keys *shards.Keyring
-	log  *lockedBuffer
+	handler *transport.Handler
+	t       testing.TB
+	keys    *shards.Keyring
+	log     *lockedBuffer
 }
 
 // newServer starts a server; change, where it is not nil, may alter its configuration.
@@ -57,7 +58,8 @@ func newServer(t testing.TB, change func(*transport.Config)) *server {
 	if change != nil {
 		change(&config)
 	}
-	s.Server = httptest.NewServer(transport.NewHandler(config))
+	s.handler = transport.NewHandler(config)
+	s.Server = httptest.NewServer(s.handler)
 	t.Cleanup(s.Close)
 	return s
 }
@@ -100,6 +102,11 @@ func (g *gate) Request(caller *tenancy.Caller) *tenancy.Request {
 // admission changes what a server's gate does before it admits.
 func admission(before func(ctx context.Context) error) func(*transport.Config) {
 	return func(c *transport.Config) { c.Gate.(*gate).before = before }
+}
+
+// confirmation changes what a server's gate says of callers who were admitted.
+func confirmation(confirm func(ctx context.Context) error) func(*transport.Config) {
+	return func(c *transport.Config) { c.Gate.(*gate).confirm = confirm }
 }
 
 // answer is a response as a client has it.

@@ -95,10 +95,12 @@ func (s *streams) enter(account tenancy.Account) (leave func(), err error) {
 }
 
 // authority says for as long as a stream lives whether its caller may still be
-// served (tenancy's invariant 3). One goroutine uses it at a time.
+// served (tenancy's invariant 3). It is safe for concurrent use.
 type authority struct {
-	gate      Gate
-	host      string
+	gate Gate
+	host string
+
+	mu        sync.Mutex
 	caller    *tenancy.Caller
 	confirmed time.Time
 }
@@ -107,18 +109,21 @@ func (h *handler) authorityOf(caller *tenancy.Caller, host string) *authority {
 	return &authority{gate: h.gate, host: host, caller: caller, confirmed: time.Now()}
 }
 
-// confirm returns why the stream must end, nil while it may go on.
-func (a *authority) confirm(ctx context.Context) error {
+// confirm returns the caller as they are now, or why the stream must end.
+func (a *authority) confirm(ctx context.Context) (*tenancy.Caller, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	now := time.Now()
 	caller, err := a.gate.Confirm(ctx, a.caller, a.host)
 	switch {
 	case err == nil:
 		a.caller, a.confirmed = caller, now
 	case shards.CodeOf(err) == shards.Unavailable && now.Sub(a.confirmed) < unconfirmedFor:
+	case ctx.Err() != nil:
 	default:
-		return err
+		return nil, err
 	}
-	return nil
+	return a.caller, nil
 }
 
 // payload is one response of a stream, encoded: a copy, because the executor
@@ -156,20 +161,22 @@ func responses(ctx context.Context, request *tenancy.Request, o *operation, f fu
 			}
 			return
 		}
-		if !f(payloadOf(ctx, request, response, n > 0 && !o.subscription)) {
+		if !f(o.payload(ctx, request, response, n > 0)) {
 			return
 		}
 	}
 }
 
-// payloadOf encodes a response; later is one behind the first of a query.
-func payloadOf(ctx context.Context, request *tenancy.Request, response *graphql.Response, later bool) payload {
-	at, given := response.Extensions["bookmark"].(string)
-	if !given {
+// payload encodes a response; later is one behind the first. The bookmark of a
+// subscription is its event's: where it failed there is none, lest somebody
+// goes on from it.
+func (o *operation) payload(ctx context.Context, request *tenancy.Request, response *graphql.Response, later bool) payload {
+	at, _ := response.Extensions["bookmark"].(string)
+	if !o.subscription {
 		at = bookmark(ctx, request)
 	}
 	p := partsOf(response, at)
-	p.hasNext, p.later = response.HasNext, later
+	p.hasNext, p.later = response.HasNext, later && !o.subscription
 	out := payload{text: bytes.Join(p.body(), nil), bookmark: at}
 	if response.Data == nil {
 		out.failed = p.errors

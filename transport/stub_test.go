@@ -39,7 +39,16 @@ type Query {
 	boom: String
 }
 type Mutation { write: Int! }
-type Subscription { tick: Int! }
+type Subscription {
+	"Counts to a number, without one for good; from 0, or behind Last-Event-ID."
+	tick(to: Int): Int!
+	"One event, then nothing."
+	wait: Int!
+	"Large events for good."
+	flood: String!
+	"Panics instead of its second event."
+	boom: Int!
+}
 `
 
 // newExecutor returns gqlgen's own executor on a schema whose fields are below;
@@ -49,7 +58,19 @@ func newExecutor(t testing.TB) *executor.Executor {
 	schema := gqlparser.MustLoadSchema(&ast.Source{Name: "stub", Input: stubSDL})
 	e := executor.New(&graphql.ExecutableSchemaMock{
 		SchemaFunc: func() *ast.Schema { return schema },
-		ExecFunc:   func(context.Context) graphql.ResponseHandler { return execute },
+		ExecFunc: func(ctx context.Context) graphql.ResponseHandler {
+			if graphql.GetOperationContext(ctx).Operation.Operation == ast.Subscription {
+				return subscribe(ctx)
+			}
+			done := false
+			return func(ctx context.Context) *graphql.Response {
+				if done {
+					return nil
+				}
+				done = true
+				return execute(ctx)
+			}
+		},
 	})
 	e.Use(extension.Introspection{})
 	e.SetErrorPresenter(func(ctx context.Context, err error) *gqlerror.Error {
@@ -131,4 +152,41 @@ func resolve(ctx context.Context, root, field string, args map[string]any) (any,
 		return done.Position.Seq, err
 	}
 	panic("boom: " + field)
+}
+
+func subscribe(ctx context.Context) graphql.ResponseHandler {
+	operation := graphql.GetOperationContext(ctx)
+	field := graphql.CollectFields(operation, operation.Operation.SelectionSet, []string{"Subscription"})[0]
+	request, _ := tenancy.RequestFrom(ctx)
+	to, bounded := field.ArgumentMap(operation.Variables)["to"].(int64)
+	n := int64(0)
+	if request.LastEventID != "" {
+		at, err := request.Handle.Position(request.LastEventID)
+		if err != nil {
+			graphql.AddError(ctx, err)
+		}
+		n = at.Seq
+	}
+	return func(ctx context.Context) *graphql.Response {
+		value := ""
+		switch n++; field.Name {
+		case "tick":
+			if bounded && n > to {
+				return nil
+			}
+			value = fmt.Sprint(n)
+		case "flood":
+			value = `"` + strings.Repeat("x", 100_000) + `"`
+		case "wait", "boom":
+			if n > 1 && field.Name == "boom" {
+				panic("boom: " + secret)
+			}
+			if value = "1"; n > 1 {
+				<-ctx.Done()
+				return nil
+			}
+		}
+		graphql.RegisterExtension(ctx, "bookmark", request.Handle.BookmarkAt(shards.Position{Epoch: 1, Seq: n}))
+		return &graphql.Response{Data: fmt.Appendf(nil, `{"%s":%s}`, field.Alias, value)}
+	}
 }

@@ -12,9 +12,8 @@ import (
 // member of the request's extensions for clients that can't set headers.
 type terms struct{ bookmark, consistency, idempotencyKey *string }
 
-// applyTerms validates what the client wants and hands it to the request.
-func applyTerms(request *tenancy.Request, header http.Header, extensions map[string]any) error {
-	var t terms
+// termsOf returns what the client wants.
+func termsOf(header http.Header, extensions map[string]any) (t terms, err error) {
 	for _, one := range []struct {
 		to           **string
 		name, member string
@@ -23,11 +22,15 @@ func applyTerms(request *tenancy.Request, header http.Header, extensions map[str
 		{&t.consistency, "Consistency", "consistency"},
 		{&t.idempotencyKey, "Idempotency-Key", "idempotencyKey"},
 	} {
-		var err error
 		if *one.to, err = term(header.Values(one.name), extensions[one.member], one.name, one.member); err != nil {
-			return err
+			return t, err
 		}
 	}
+	return t, nil
+}
+
+// apply validates what the client wants and hands it to the request.
+func (t terms) apply(request *tenancy.Request) error {
 	if t.consistency != nil {
 		switch c := tenancy.Consistency(*t.consistency); c {
 		case tenancy.AtBookmark:

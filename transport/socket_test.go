@@ -1,0 +1,476 @@
+package transport_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"gatehouse/shards"
+	"gatehouse/transport"
+)
+
+// socket is a client of graphql-transport-ws that says what it likes.
+type socket struct {
+	t    testing.TB
+	ctx  context.Context
+	conn *websocket.Conn
+}
+
+// dial opens a socket; headers are "Name: value".
+func (s *server) dial(headers ...string) *socket {
+	s.t.Helper()
+	out, response := s.tryDial("graphql-transport-ws", headers...)
+	if out == nil {
+		s.t.Fatalf("the handshake is refused: %v", response)
+	}
+	return out
+}
+
+func (s *server) tryDial(subprotocol string, headers ...string) (*socket, *http.Response) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	s.t.Cleanup(cancel)
+	options := &websocket.DialOptions{HTTPHeader: http.Header{}, HTTPClient: s.Client()}
+	if subprotocol != "" {
+		options.Subprotocols = []string{subprotocol}
+	}
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		options.HTTPHeader.Set(name, value)
+	}
+	conn, response, err := websocket.Dial(ctx, s.URL, options)
+	if err != nil {
+		return nil, response
+	}
+	conn.SetReadLimit(1 << 20)
+	s.t.Cleanup(func() { _ = conn.CloseNow() })
+	return &socket{s.t, ctx, conn}, response
+}
+
+// open opens a socket of account a and says connection_init.
+func (s *server) open(headers ...string) *socket {
+	s.t.Helper()
+	c := s.dial(headers...)
+	c.say(`{"type":"connection_init","payload":{"authorization":"Bearer a"}}`)
+	c.want(`{"type":"connection_ack"}`)
+	return c
+}
+
+func (c *socket) say(text string) {
+	c.t.Helper()
+	if err := c.conn.Write(c.ctx, websocket.MessageText, []byte(text)); err != nil {
+		c.t.Fatalf("%.200s: %v", text, err)
+	}
+}
+
+// subscribe begins an operation.
+func (c *socket) subscribe(id, document string) {
+	c.t.Helper()
+	text, err := json.Marshal(map[string]any{"id": id, "type": "subscribe", "payload": map[string]string{"query": document}})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.say(string(text))
+}
+
+func (c *socket) hear() string {
+	c.t.Helper()
+	_, text, err := c.conn.Read(c.ctx)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return string(text)
+}
+
+func (c *socket) want(want string) {
+	c.t.Helper()
+	if got := c.hear(); got != want {
+		c.t.Fatalf("got %s, want %s", got, want)
+	}
+}
+
+// closed returns the code and the reason with which the gateway has closed the
+// socket, whatever it said before.
+func (c *socket) closed() (int, string) {
+	c.t.Helper()
+	for {
+		_, _, err := c.conn.Read(c.ctx)
+		var e websocket.CloseError
+		if errors.As(err, &e) {
+			return int(e.Code), e.Reason
+		}
+		if err != nil {
+			c.t.Fatalf("closed without a word: %v", err)
+		}
+	}
+}
+
+const initA = `{"type":"connection_init","payload":{"Authorization":"Bearer a"}}`
+
+func TestSocketCloseCodes(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, func(c *transport.Config) { c.MaxBody = 2000 })
+	subscribe := func(id string) string {
+		return `{"id":"` + id + `","type":"subscribe","payload":{"query":"subscription{wait}"}}`
+	}
+	for _, c := range []struct {
+		name string
+		say  []string
+		code int
+	}{
+		{"nothing said", nil, 4408},
+		{"not JSON", []string{"hello"}, 4400},
+		{"no object", []string{`["connection_init"]`}, 4400},
+		{"no type", []string{`{"id":"1"}`}, 4400},
+		{"unknown type", []string{`{"type":"start"}`}, 4400},
+		{"the legacy protocol", []string{initA, `{"type":"start","id":"1","payload":{"query":"{hello}"}}`}, 4400},
+		{"a type that is a number", []string{`{"type":1}`}, 4400},
+		{"ours", []string{initA, `{"type":"connection_ack"}`}, 4400},
+		{"a member twice", []string{`{"type":"ping","type":"connection_init"}`}, 4400},
+		{"odd spelling", []string{`{"Type":"ping","type":"ping"}`}, 4400},
+		{"trailing text", []string{initA + `{}`}, 4400},
+		{"half a character", []string{`{"type":"ping","payload":{"x":"\ud800"}}`}, 4400},
+		{"not UTF-8", []string{"{\"type\":\"ping\",\"payload\":{\"x\":\"\xff\"}}"}, 4400},
+		{"too deep", []string{`{"type":"ping","payload":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`}, 4400},
+		{"an empty id", []string{initA, `{"id":"","type":"subscribe","payload":{"query":"{hello}"}}`}, 4400},
+		{"no id", []string{initA, `{"type":"subscribe","payload":{"query":"{hello}"}}`}, 4400},
+		{"a long id", []string{initA, subscribe(strings.Repeat("x", 256))}, 4400},
+		{"an id that is a number", []string{initA, `{"id":1,"type":"subscribe","payload":{"query":"{hello}"}}`}, 4400},
+		{"no payload", []string{initA, `{"id":"1","type":"subscribe"}`}, 4400},
+		{"no query", []string{initA, `{"id":"1","type":"subscribe","payload":{}}`}, 4400},
+		{"a query twice", []string{initA, `{"id":"1","type":"subscribe","payload":{"query":"{hello}","query":"{hello}"}}`}, 4400},
+		{"odd query", []string{initA, `{"id":"1","type":"subscribe","payload":{"Query":"{hello}"}}`}, 4400},
+		{"complete without id", []string{initA, `{"type":"complete"}`}, 4400},
+		{"init that is no object", []string{`{"type":"connection_init","payload":"x"}`}, 4400},
+		{"two credentials", []string{`{"type":"connection_init","payload":{"authorization":"Bearer a","Authorization":"Bearer a"}}`}, 4400},
+		{"a credential that is a list", []string{`{"type":"connection_init","payload":{"authorization":["Bearer a"]}}`}, 4400},
+		{"odd consistency", []string{`{"type":"connection_init","payload":{"authorization":"Bearer a","consistency":"perhaps"}}`}, 4400},
+		{"a bookmark of nobody", []string{`{"type":"connection_init","payload":{"authorization":"Bearer a","bookmark":"` + secret + `"}}`}, 4400},
+		{"subscribe before init", []string{subscribe("1")}, 4401},
+		{"init without credential", []string{`{"type":"connection_init"}`}, 4403},
+		{"init with null", []string{`{"type":"connection_init","payload":null}`}, 4403},
+		{"another credential", []string{`{"type":"connection_init","payload":{"authorization":"Bearer ` + secret + `"}}`}, 4403},
+		{"init twice", []string{initA, initA}, 4429},
+		{"an id twice", []string{initA, subscribe("1"), subscribe("1")}, 4409},
+		{"too long", []string{initA, `{"type":"ping","payload":{"x":"` + strings.Repeat("x", 2000) + `"}}`}, 1009},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			one := *s
+			one.t = t
+			socket := one.dial()
+			for _, text := range c.say {
+				socket.say(text)
+			}
+			if code, reason := socket.closed(); code != c.code || strings.Contains(reason, secret) || reason == "" {
+				t.Errorf("got %d %q, want %d", code, reason, c.code)
+			}
+		})
+	}
+	t.Run("binary", func(t *testing.T) {
+		t.Parallel()
+		socket := s.dial()
+		if err := socket.conn.Write(socket.ctx, websocket.MessageBinary, []byte(initA)); err != nil {
+			t.Fatal(err)
+		}
+		if code, _ := socket.closed(); code != 4400 {
+			t.Errorf("got %d", code)
+		}
+	})
+	for _, subprotocol := range []string{"", "graphql-ws", "chat"} {
+		t.Run("subprotocol "+subprotocol, func(t *testing.T) {
+			t.Parallel()
+			socket, response := s.tryDial(subprotocol)
+			if socket == nil {
+				t.Fatal(response)
+			}
+			if code, _ := socket.closed(); code != 4406 {
+				t.Errorf("got %d", code)
+			}
+		})
+	}
+}
+
+func TestSocketHandshakesThatAreRefused(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, func(c *transport.Config) { c.Origins = []string{"https://app.example.org"} })
+	for origin, admitted := range map[string]bool{
+		"": true, s.URL: true, "https://app.example.org": true, "http://app.example.org": false, "https://app.example.org.evil.example": false,
+		"https://evil.example": false, "null": false,
+	} {
+		var headers []string
+		if origin != "" {
+			headers = append(headers, "Origin: "+origin)
+		}
+		socket, response := s.tryDial("graphql-transport-ws", headers...)
+		if (socket != nil) != admitted || socket == nil && response.StatusCode != 403 {
+			t.Errorf("%q: got %v", origin, response.Status)
+		}
+	}
+	upgrade := []string{"Connection: keep-alive, Upgrade", "Upgrade: WebSocket", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Version: 13"}
+	for _, c := range []struct {
+		method  string
+		headers []string
+		status  int
+	}{
+		{http.MethodPost, upgrade, 405},
+		{http.MethodGet, append(upgrade[:3:3], "Sec-WebSocket-Version: 8"), 426},
+		{http.MethodGet, append(upgrade[:2:2], upgrade[3]), 400},
+	} {
+		a := s.send(c.method, "/", "", append(c.headers, "Authorization: Bearer "+secret)...)
+		if a.status != c.status || a.code() != "BAD_REQUEST" || strings.Contains(a.text, secret) {
+			t.Errorf("%v: got %d %s", c, a.status, a.text)
+		}
+	}
+}
+
+func TestSocketOperations(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil)
+	at := func(seq int64) string { return s.keys.Bookmark("a", shards.Position{Epoch: 1, Seq: seq}) }
+	c := s.open()
+	c.say(`{"type":"ping"}`)
+	c.want(`{"type":"pong"}`)
+	c.say(`{"type":"pong","payload":{"x":1}}`)
+
+	c.subscribe("q", "{hello}")
+	c.want(`{"id":"q","type":"next","payload":{"data":{"hello":"\u003cworld\u003e \u0026 co"},"extensions":{"bookmark":"` + at(0) + `"}}}`)
+	c.want(`{"id":"q","type":"complete"}`)
+	c.subscribe("q", "subscription{tick(to:2)}") // the id is free again
+	c.want(`{"id":"q","type":"next","payload":{"data":{"tick":1},"extensions":{"bookmark":"` + at(1) + `"}}}`)
+	c.want(`{"id":"q","type":"next","payload":{"data":{"tick":2},"extensions":{"bookmark":"` + at(2) + `"}}}`)
+	c.want(`{"id":"q","type":"complete"}`)
+
+	// What can't be executed is an error; what was is an answer, whatever its fields say.
+	for document, want := range map[string]string{
+		"{": `"error","payload":[{"message":"Expected Name`, "{nothing}": `"error","payload":[{"message":"Cannot query field`,
+		`{hello fail(code:"X")}`: `"next","payload":{"errors":[{"message":"as asked"`,
+		"{boom}":                 `"error","payload":[{"extensions":{"code":"INTERNAL"}`,
+	} {
+		c.subscribe("e", document)
+		if got := c.hear(); !strings.HasPrefix(got, `{"id":"e","type":`+want) {
+			t.Errorf("%s: got %s", document, got)
+		}
+		if strings.Contains(want, "next") {
+			c.hear()
+		}
+	}
+
+	// Completed by the client: nothing more comes of it.
+	c.subscribe("s", "subscription{wait}")
+	c.hear()
+	c.say(`{"id":"s","type":"complete"}`)
+	c.say(`{"id":"unknown","type":"complete"}`)
+	c.subscribe("s", "{hello}")
+	if got := c.hear(); !strings.Contains(got, "world") {
+		t.Errorf("got %s", got)
+	}
+	if err := c.conn.Close(websocket.StatusNormalClosure, ""); err != nil {
+		t.Error(err)
+	}
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		lines := s.log.lines(t)
+		if last := lines[len(lines)-1]; last["msg"] == "request" {
+			if last["status"] != 101.0 || last["account"] != "a" || lines[0]["msg"] != "operation" || lines[0]["account"] != "a" {
+				t.Errorf("got %v", lines)
+			}
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the socket does not end")
+		}
+	}
+}
+
+// A later operation of a socket sees what an earlier one was told, and what the
+// client says beside it counts as in a request.
+func TestSocketTerms(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil)
+	c := s.dial("X-Request-Id: me")
+	c.say(`{"type":"connection_init","payload":{"authorization":"Bearer a","bookmark":"` + s.keys.Bookmark("a", shards.Position{Epoch: 1}) + `","consistency":"strong"}}`)
+	c.hear()
+	answer := func(document, extensions string) string {
+		t.Helper()
+		c.say(`{"id":"1","type":"subscribe","payload":{"query":"` + document + `","extensions":` + extensions + `}}`)
+		text := c.hear()
+		if strings.Contains(text, `"next"`) {
+			c.hear()
+		}
+		return text
+	}
+	if got := answer("{seen}", "null"); !strings.Contains(got, "id=me.1 key= consistency=strong") {
+		t.Errorf("got %s", got)
+	}
+	if got := answer("{seen}", `{"consistency":"bookmark","idempotencyKey":"k"}`); !strings.Contains(got, "id=me.2 key=k consistency=bookmark") {
+		t.Errorf("got %s", got)
+	}
+	answer("mutation{write}", "{}")
+	written := s.keys.Bookmark("a", shards.Position{Epoch: 1, Seq: 1})
+	if got := answer("{hello}", "{}"); !strings.Contains(got, written) {
+		t.Errorf("a later operation is from before the write: %s", got)
+	}
+	for extensions, code := range map[string]string{
+		`{"bookmark":"` + s.keys.Bookmark("a", shards.Position{Epoch: 1, Seq: 9}) + `"}`: "BOOKMARK_AHEAD", `{"bookmark":"` + secret + `"}`: "BOOKMARK_INVALID",
+		`{"consistency":"perhaps"}`: "BAD_REQUEST", `{"idempotencyKey":""}`: "BAD_REQUEST",
+	} {
+		if got := answer("{head}", extensions); !strings.Contains(got, code) || strings.Contains(got, secret) {
+			t.Errorf("%s: got %s", extensions, got)
+		}
+	}
+	// A credential in the handshake does as well, but not two.
+	other := s.dial("Authorization: Bearer b")
+	other.say(`{"type":"connection_init"}`)
+	other.want(`{"type":"connection_ack"}`)
+	both := s.dial("Authorization: Bearer b")
+	both.say(initA)
+	if code, _ := both.closed(); code != 4400 {
+		t.Errorf("got %d", code)
+	}
+}
+
+func TestSocketHasSoManyOperations(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil)
+	c := s.open()
+	for i := range 100 {
+		c.subscribe(fmt.Sprint(i), "subscription{wait}")
+	}
+	for range 100 {
+		c.hear()
+	}
+	c.subscribe("one more", "{hello}")
+	if got := c.hear(); !strings.Contains(got, `"error"`) || !strings.Contains(got, "RATE_LIMITED") {
+		t.Errorf("got %s", got)
+	}
+	c.say(`{"id":"7","type":"complete"}`)
+	for { // once it has ended
+		c.subscribe("one more", "{hello}")
+		if got := c.hear(); strings.Contains(got, `"next"`) {
+			break
+		}
+	}
+}
+
+func TestAccountHasSoManySockets(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, func(c *transport.Config) { c.Sockets = 2 })
+	first := s.open()
+	s.open()
+	third := s.dial()
+	third.say(initA)
+	if code, reason := third.closed(); code != 1013 || !strings.Contains(reason, "too many") {
+		t.Errorf("got %d %s", code, reason)
+	}
+	neighbour := s.dial()
+	neighbour.say(strings.Replace(initA, "Bearer a", "Bearer b", 1))
+	neighbour.want(`{"type":"connection_ack"}`)
+	_ = first.conn.CloseNow()
+	for deadline := time.Now().Add(30 * time.Second); ; {
+		again := s.dial()
+		again.say(initA)
+		if _, text, err := again.conn.Read(again.ctx); err == nil {
+			if string(text) != `{"type":"connection_ack"}` {
+				t.Errorf("got %s", text)
+			}
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("its place is not given back")
+		}
+	}
+}
+
+func TestSocketEndsWithItsAuthority(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[shards.Code]int{shards.Unauthenticated: 4403, shards.AccountSuspended: 4403, shards.Misdirected: 4403, shards.Internal: 4500} {
+		var gone atomic.Bool
+		s := newServer(t, confirmation(func(context.Context) error {
+			if gone.Load() {
+				return &shards.Error{Code: code, Message: "as asked"}
+			}
+			return nil
+		}))
+		idle, busy := s.open(), s.open()
+		busy.subscribe("1", "subscription{wait}")
+		busy.hear()
+		gone.Store(true)
+		for _, c := range []*socket{idle, busy} {
+			if got, reason := c.closed(); got != want || reason == "" {
+				t.Errorf("%s: got %d %s", code, got, reason)
+			}
+		}
+	}
+}
+
+func TestSocketsAreToldThatTheGatewayStops(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil)
+	var open []*socket
+	for range 20 {
+		c := s.open()
+		c.subscribe("1", "subscription{wait}")
+		c.hear()
+		open = append(open, c)
+	}
+	stopped := make(chan error, 1)
+	go func() { stopped <- s.handler.Shutdown(t.Context()) }()
+	for _, c := range open {
+		if code, _ := c.closed(); code != 1001 {
+			t.Errorf("got %d", code)
+		}
+	}
+	if err := <-stopped; err != nil {
+		t.Fatal(err)
+	}
+	late := s.dial()
+	late.say(initA)
+	if code, _ := late.closed(); code != 1001 && code != 1013 {
+		t.Errorf("got %d", code)
+	}
+}
+
+// Invariant 5.
+func TestPanicIsOneOperationsFailure(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil)
+	c := s.open()
+	c.subscribe("wait", "subscription{wait}")
+	c.hear()
+	c.subscribe("boom", "subscription{boom}")
+	c.hear()
+	if got := c.hear(); !strings.HasPrefix(got, `{"id":"boom","type":"error"`) || !strings.Contains(got, "INTERNAL") || strings.Contains(got, secret) {
+		t.Errorf("got %s", got)
+	}
+	c.subscribe("more", "{hello}")
+	if got := c.hear(); !strings.Contains(got, "world") {
+		t.Errorf("got %s", got)
+	}
+}
+
+// A client that does not read holds up nothing but itself, and not for long.
+func TestStalledSocketIsDisconnected(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("takes as long as a write may; left out by -short")
+	}
+	s := newServer(t, nil)
+	c := s.open()
+	c.subscribe("1", "subscription{flood}")
+	other := s.open()
+	other.subscribe("1", "{hello}")
+	other.hear()
+	for deadline := time.Now().Add(40 * time.Second); !strings.Contains(s.log.String(), "did not read"); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the socket goes on although nobody reads: ", s.log.String())
+		}
+	}
+}
