@@ -67,7 +67,7 @@ func TestIsolationUnderLoad(t *testing.T) {
 	}
 
 	for _, a := range []*isoAccount{w.a, w.b, w.c} { // gapless: as many numbers as the head says
-		row := a.query("SELECT count(DISTINCT seq) n, min(seq) least, max(seq) most FROM change WHERE account_id = ?", a.id)[0]
+		row := a.query("SELECT count(DISTINCT seq) n, min(seq) least, max(seq) most FROM change WHERE account_id = $1", a.id)[0]
 		if head := a.head(); row["n"] != head || row["least"] != int64(1) || row["most"] != head {
 			t.Errorf("the history of account %s: %v, head %d", a.name, row, head)
 		}

@@ -19,6 +19,7 @@ import (
 
 	"gatehouse/resolvers"
 	"gatehouse/shards"
+	"gatehouse/shards/pgtest"
 	"gatehouse/tenancy"
 	"gatehouse/transport"
 )
@@ -96,6 +97,11 @@ func newIsoWorld(t testing.TB, without ...string) *isoWorld {
 	})
 	for _, s := range []tenancy.Shard{{ID: "one"}, {ID: "two", Dedicated: true}} {
 		s.Engine, s.Region, s.DSN = "sqlite", "UK", filepath.Join(dir, s.ID+".db")
+		if pgtest.Wanted() {
+			cluster := postgres.Cluster(t)
+			db := cluster.Database(t)
+			s.Engine, s.DSN, s.OwnerDSN = "postgres", db.App(cluster.Primary), db.Owner(cluster.Primary)
+		}
 		w.must(w.directory.AddShard(t.Context(), s))
 	}
 	w.a, w.b, w.c = w.account(pool, "a", "one"), w.account(pool, "b", "one"), w.account(pool, "c", "two")
@@ -107,6 +113,10 @@ func newIsoWorld(t testing.TB, without ...string) *isoWorld {
 	}
 	return w
 }
+
+// TestStoriesOnPostgreSQL tells the stories of these worlds again, on shards of
+// PostgreSQL.
+func TestStoriesOnPostgreSQL(t *testing.T) { pgtest.Again(t, "^TestIsolation", "") }
 
 // inBothWays tells a story twice: where the generated code answers because
 // everything is asked for, and where the projector does.
@@ -127,12 +137,14 @@ func (w *isoWorld) account(pool *shards.Pool, name, shardID string) *isoAccount 
 	w.must(err)
 	row, err := w.directory.Shard(ctx, shardID)
 	w.must(err)
-	spec, err := row.Spec(nil)
+	spec, err := row.OwnerSpec(nil)
 	w.must(err)
 	shard, err := pool.Shard(ctx, spec)
 	w.must(err)
 	w.must(shard.AddAccount(ctx, a.id))
-	a.db, err = sql.Open("sqlite", "file:"+spec.DSN+"?mode=ro")
+	if a.db, err = sql.Open("sqlite", "file:"+spec.DSN+"?mode=ro"); pgtest.Wanted() {
+		a.db, err = sql.Open("pgx", strings.Replace(spec.DSN, pgtest.App, "postgres", 1)) // who sees all rows
+	}
 	w.must(err)
 	w.t.Cleanup(func() { w.must(a.db.Close()) })
 	// The actor is a user whose id all accounts have, so that what is stamped with it is the account's own.

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"gatehouse/shards/pgtest"
 )
 
 // operation returns the request for a field with these arguments, and so many
@@ -127,11 +129,15 @@ func (w *isoWorld) ids(f isoField, l isoLeaf) []*isoKind {
 func (a *isoAccount) dump() string {
 	a.w.t.Helper()
 	var out strings.Builder
-	tables := a.query(`SELECT m.name FROM sqlite_schema m, pragma_table_info(m.name) c
-		WHERE m.type = 'table' AND c.name = 'account_id' ORDER BY m.name`)
+	names := `SELECT m.name FROM sqlite_schema m, pragma_table_info(m.name) c
+		WHERE m.type = 'table' AND c.name = 'account_id' ORDER BY m.name`
+	if pgtest.Wanted() {
+		names = "SELECT table_name AS name FROM information_schema.columns WHERE table_schema = 'public' AND column_name = 'account_id' ORDER BY 1"
+	}
+	tables := a.query(names)
 	for _, t := range tables {
 		name := t["name"].(string)
-		for _, row := range a.query("SELECT * FROM "+name+" WHERE account_id = ? ORDER BY 1, 2, 3", a.id) {
+		for _, row := range a.query("SELECT * FROM "+name+" WHERE account_id = $1 ORDER BY 1, 2, 3", a.id) {
 			out.WriteString(name)
 			for _, column := range slices.Sorted(maps.Keys(row)) {
 				fmt.Fprintf(&out, " %s=%v", column, row[column])
@@ -160,7 +166,7 @@ func (a *isoAccount) untouched(at, before string) {
 // head returns the number of the account's last write.
 func (a *isoAccount) head() int64 {
 	a.w.t.Helper()
-	return a.query("SELECT seq FROM head WHERE account_id = ?", a.id)[0]["seq"].(int64)
+	return a.query("SELECT seq FROM head WHERE account_id = $1", a.id)[0]["seq"].(int64)
 }
 
 func (a *isoAccount) query(text string, args ...any) []map[string]any {
