@@ -77,6 +77,7 @@ func (c *serveCommand) run(ctx context.Context, _, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	m.streams(gateway.streams)
 	listener, err := listen(config.Listen)
 	if err != nil {
 		return err

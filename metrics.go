@@ -84,6 +84,13 @@ func (m *metrics) looked(remembered bool) {
 	m.lookups.WithLabelValues(from).Inc()
 }
 
+// streams adds how many streams are open.
+func (m *metrics) streams(open func() int64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "gatehouse_streams_open", Help: "WebSockets and event streams that are open.",
+	}, func() float64 { return float64(open()) }))
+}
+
 // watch adds the state of an office's shards.
 func (m *metrics) watch(o *office) {
 	m.registry.MustRegister(shardStates{o, prometheus.NewDesc("gatehouse_shard_open",

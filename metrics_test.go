@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -41,12 +43,26 @@ func TestMetricsAreBounded(t *testing.T) {
 		`gatehouse_request_duration_seconds_count{code="",kind="mutation",protocol="http"} 1`,
 		`gatehouse_request_duration_seconds_count{code="BAD_REQUEST",kind="",protocol="http"} 1`,
 		`gatehouse_request_duration_seconds_count{code="UNAUTHENTICATED",kind="",protocol="http"} 1`,
-		`gatehouse_requests_in_flight 0`, `gatehouse_commit_group_size_count 1`, `gatehouse_commit_wait_seconds_count 1`,
+		`gatehouse_requests_in_flight 0`, `gatehouse_streams_open 0`, `gatehouse_commit_group_size_count 1`, `gatehouse_commit_wait_seconds_count 1`,
 		`gatehouse_shard_open{shard="uk-1"} 1`, `gatehouse_directory_lookups_total{from="directory"} `, `gatehouse_statements_total `,
 		`go_goroutines `, `process_open_fds `,
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("there is no %s in\n%s", want, regexp.MustCompile(`(?m)^(#|go_|process_).*\n`).ReplaceAllString(text, ""))
+		}
+	}
+
+	manual, err := os.ReadFile(filepath.Join("docs", "operations.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range before {
+		name, _, _ = strings.Cut(name, "{")
+		for _, part := range []string{"_bucket", "_sum", "_count"} {
+			name = strings.TrimSuffix(name, part)
+		}
+		if !strings.Contains(string(manual), "`"+name+"`") {
+			t.Errorf("the manual lacks %s", name)
 		}
 	}
 

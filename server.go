@@ -43,6 +43,8 @@ type settings struct {
 type gateway struct {
 	http.Handler
 	stop func(ctx context.Context) error
+	// streams counts those that are open.
+	streams func() int64
 }
 
 // newGateway wires the gateway: transport admits a request through the gate,
@@ -83,7 +85,7 @@ func newGateway(o *office, s settings) (*gateway, error) {
 	if s.GraphiQL != nil {
 		mux.Handle("/", graphiql.Handler(*s.GraphiQL))
 	}
-	return &gateway{transport.Observe(mux, transport.Observer{Log: s.Log, Served: s.Served}), endpoint.Shutdown}, nil
+	return &gateway{transport.Observe(mux, transport.Observer{Log: s.Log, Served: s.Served}), endpoint.Shutdown, endpoint.Streams}, nil
 }
 
 // knownScopes returns all scopes that the schema names.

@@ -109,6 +109,9 @@ type Handler struct {
 // for them until ctx ends. It does not touch single requests.
 func (h *Handler) Shutdown(ctx context.Context) error { return h.streams.stop(ctx) }
 
+// Streams returns how many sockets and streams of events are open.
+func (h *Handler) Streams() int64 { return h.streams.count() }
+
 // ServeHTTP runs behind Observe.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	wanted, acceptable := negotiate(r.Header.Values("Accept"))

@@ -68,6 +68,16 @@ func (s *streams) stopped() bool {
 	}
 }
 
+// count returns how many are open.
+func (s *streams) count() (n int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, of := range s.of {
+		n += of
+	}
+	return n
+}
+
 // enter takes a place among the account's streams, and leave gives it back.
 func (s *streams) enter(account tenancy.Account) (leave func(), err error) {
 	most := s.most
