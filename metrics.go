@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -66,7 +67,8 @@ func (m *metrics) inFlight(next http.Handler) http.Handler {
 }
 
 func (m *metrics) served(s transport.Served) {
-	m.requests.WithLabelValues(s.Protocol, s.Kind, s.Code).Observe(s.Took.Seconds())
+	code, _, _ := strings.Cut(s.Code, " ") // a socket's has a reason behind it
+	m.requests.WithLabelValues(s.Protocol, s.Kind, code).Observe(s.Took.Seconds())
 }
 
 func (m *metrics) ran(shards.Statement) { m.statements.Inc() }

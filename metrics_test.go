@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"gatehouse/transport"
 )
 
 // TestMetricsAreBounded: however many accounts, keys, operations and mistakes
@@ -79,5 +81,23 @@ func TestMetricsAreBounded(t *testing.T) {
 	}
 	if found := regexp.MustCompile(`account[-_]\w+|acme|gk_\w+|nope|path|[QM]\d`).FindString(regexp.MustCompile(`(?m)^#.*\n`).ReplaceAllString(text, "")); found != "" {
 		t.Errorf("a metric names %s", found)
+	}
+}
+
+// A socket ends with a code and a reason, which may have a reference in it.
+func TestNoReasonIsALabel(t *testing.T) {
+	t.Parallel()
+	m := newMetrics()
+	for n := range 20 {
+		m.served(transport.Served{Protocol: "websocket", Code: fmt.Sprintf("4500 something went wrong; quote %d", n)})
+	}
+	families, err := m.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == "gatehouse_request_duration_seconds" && (len(f.Metric) != 1 || f.Metric[0].Label[0].GetValue() != "4500") {
+			t.Errorf("got %v", f.Metric)
+		}
 	}
 }

@@ -43,8 +43,8 @@ type Caller struct {
 	// role or with an unknown one. What counts is Scopes.
 	Role   string
 	Scopes Scopes
-	// TrustedOnly: the account or the API key takes registered documents only.
-	TrustedOnly bool
+	// KeyTrustedOnly: the API key takes registered documents only.
+	KeyTrustedOnly bool
 	// Credential is "key:" and the key's id, or "user:" and the token's
 	// subject. It stays the same when a token is renewed, so that budgets and
 	// idempotency keys survive that.
@@ -53,3 +53,7 @@ type Caller struct {
 	// zero where it doesn't expire. Long-lived connections end then.
 	ExpiresAt time.Time
 }
+
+// TrustedOnly reports whether the caller may execute registered documents only:
+// the account says so, or the API key does.
+func (c *Caller) TrustedOnly() bool { return c.KeyTrustedOnly || c.Account.Limits.TrustedOnly }

@@ -87,7 +87,7 @@ func (a *Authenticator) bearerOfToken(ctx context.Context, token string) (*Calle
 	}
 	return &Caller{
 		Account: account, Actor: id.actor, Role: id.role, Scopes: id.scopes,
-		TrustedOnly: account.Limits.TrustedOnly, Credential: id.credential, ExpiresAt: id.expiresAt,
+		Credential: id.credential, ExpiresAt: id.expiresAt,
 	}, nil
 }
 
@@ -115,7 +115,7 @@ func (a *Authenticator) bearerOfKey(ctx context.Context, text string) (*Caller, 
 	}
 	return &Caller{
 		Account: account, Actor: shards.Actor{Kind: shards.ActorAPIKey, ID: key.ID, Name: key.Name},
-		Scopes: key.Scopes, TrustedOnly: account.Limits.TrustedOnly || key.TrustedOnly,
+		Scopes: key.Scopes, KeyTrustedOnly: key.TrustedOnly,
 		Credential: key.credential, ExpiresAt: key.ExpiresAt.Time,
 	}, nil
 }

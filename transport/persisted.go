@@ -60,7 +60,7 @@ func (d *Documents) resolve(ctx context.Context, params *graphql.RawParams) (kee
 	}
 	sent := params.Query != ""
 	switch {
-	case id == "" && caller.TrustedOnly:
+	case id == "" && caller.TrustedOnly():
 		return keep, errUntrusted()
 	case id == "":
 		return keep, nil
@@ -68,7 +68,7 @@ func (d *Documents) resolve(ctx context.Context, params *graphql.RawParams) (kee
 		return keep, malformed("send a document or its " + documentIDMember + ", not both")
 	case sent && id != hashOf(params.Query):
 		return keep, malformed("sha256Hash is not the hash of the document")
-	case sent && !caller.TrustedOnly:
+	case sent && !caller.TrustedOnly():
 		account, text := caller.Account.ID, params.Query
 		return func() { d.automatic.put(account, id, text) }, nil
 	}
@@ -90,7 +90,7 @@ func (d *Documents) find(ctx context.Context, caller *tenancy.Caller, id string)
 	if text, ok := d.trusted[id]; ok {
 		return text, nil
 	}
-	if !caller.TrustedOnly {
+	if !caller.TrustedOnly() {
 		if text, ok := d.automatic.get(caller.Account.ID, id); ok {
 			return text, nil
 		}

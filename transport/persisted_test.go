@@ -182,9 +182,43 @@ type trustedOnly struct{ transport.Gate }
 func (g trustedOnly) Admit(ctx context.Context, authorization, host string) (*tenancy.Caller, error) {
 	caller, err := g.Gate.Admit(ctx, authorization, host)
 	if err == nil {
-		caller.TrustedOnly = caller.Account.ID == "b"
+		caller.KeyTrustedOnly = caller.Account.ID == "b"
 	}
 	return caller, err
+}
+
+// What is named is found, and what is not registered is refused, on every protocol.
+func TestDocumentsAreNamedOnStreams(t *testing.T) {
+	t.Parallel()
+	const trusted = "subscription A { tick(to: 1) }"
+	s := newServer(t, func(c *transport.Config) {
+		c.Documents = transport.NewDocuments(map[string]string{"A1": trusted, "B1": "{ hello }"}, nil)
+		c.Gate = trustedOnly{c.Gate}
+	})
+	c := s.dial()
+	c.say(`{"type":"connection_init","payload":{"authorization":"Bearer b"}}`)
+	c.want(`{"type":"connection_ack"}`)
+	c.say(`{"id":"1","type":"subscribe","payload":{"documentId":"B1"}}`)
+	if got := c.hear(); !strings.Contains(got, `"type":"next"`) || !strings.Contains(got, "hello") {
+		t.Errorf("got %s", got)
+	}
+	c.want(`{"id":"1","type":"complete"}`)
+	for payload, want := range map[string]string{
+		`{"query":"{ hello }"}`: "FORBIDDEN", `{"documentId":"C1"}`: "PERSISTED_QUERY_NOT_FOUND", named(t, sha("{ head }"), "{ head }"): "FORBIDDEN",
+	} {
+		c.say(`{"id":"2","type":"subscribe","payload":` + payload + `}`)
+		if got := c.hear(); !strings.Contains(got, `"type":"error"`) || !strings.Contains(got, want) {
+			t.Errorf("%s: got %s", payload, got)
+		}
+	}
+
+	const events = "Accept: text/event-stream"
+	if got := s.send(http.MethodGet, "/?documentId=A1", "", events, "Authorization: Bearer b"); !strings.HasPrefix(got.header.Get("Content-Type"), "text/event-stream") {
+		t.Errorf("got %d %v %s", got.status, got.header, got.text)
+	}
+	if got := s.send(http.MethodPost, "/", `{"query":"`+trusted+`"}`, events, "Authorization: Bearer b"); got.status != 403 || got.code() != "FORBIDDEN" {
+		t.Errorf("got %d %s", got.status, got.text)
+	}
 }
 
 func TestManifests(t *testing.T) {
