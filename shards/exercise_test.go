@@ -41,7 +41,11 @@ func TestPostgresBehindPgBouncer(t *testing.T) {
 	t.Parallel()
 	cluster := shards.Cluster.Cluster(t)
 	bouncer := cluster.Primary.Bouncer(t)
-	for _, mode := range []string{"exec", "cache_describe"} {
+	modes := []string{"exec"}
+	if *soak {
+		modes = append(modes, "cache_describe")
+	}
+	for _, mode := range modes {
 		t.Run(mode, func(t *testing.T) {
 			exercisePostgres(t, cluster, func(db pgtest.Database) string {
 				return db.App(bouncer) + "?pool_max_conns=4&default_query_exec_mode=" + mode

@@ -42,6 +42,15 @@ func (f *feeds) wake(account string) {
 	}
 }
 
+// wakeAll is wake for all accounts that somebody follows.
+func (f *feeds) wakeAll() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, one := range f.of {
+		one.wake()
+	}
+}
+
 // join returns the feed of an account, which it starts for the first
 // follower. Each join needs a leave.
 func (f *feeds) join(account string) (*feed, error) {

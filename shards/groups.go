@@ -19,6 +19,8 @@ type groups struct {
 	trace  func(Statement)
 	// committed is told of each group; see Options.Committed.
 	committed func(writes int, waited time.Duration)
+	// ring tells other gateways that an account was written to.
+	ring func(account string)
 
 	mu      sync.Mutex
 	waiting map[string][]*pending // an account has an entry while a worker writes for it
@@ -109,6 +111,7 @@ func (g *groups) work(account string) {
 			}
 			if err == nil {
 				g.committed(len(group), waited)
+				g.ring(account)
 			}
 			if errors.Is(err, context.DeadlineExceeded) { // of the group, not of a caller
 				err = unreachable(err)

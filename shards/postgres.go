@@ -77,8 +77,11 @@ func openPostgres(ctx context.Context, spec Spec, opts Options, feeds *feeds) (_
 		return nil, err
 	}
 	e.writes = newGroups(pool, e.schema, opts)
+	bell := newBell(config.ConnConfig.Copy(), pool, feeds, opts.Log)
+	e.writes.ring = bell.ring
 	var running context.Context
 	running, e.stop = context.WithCancel(context.Background())
+	e.running.Go(func() { bell.run(running) })
 	if len(e.replicas) > 0 {
 		w := &watch{engine: e, maxLag: cmp.Or(opts.MaxLag, maxLag)}
 		w.look(ctx) // so that the first reads know
