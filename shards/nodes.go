@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 const (
@@ -41,7 +43,7 @@ func (e *postgresEngine) onReplica(ctx context.Context, o *beginning) (read, err
 			switch {
 			case errors.Is(err, errBehind):
 				behind = true
-			case errors.Is(err, errUnreachable) && !o.handed:
+			case (errors.Is(err, errUnreachable) || outdated(err)) && !o.handed:
 				n.leave(err) // until watch has seen it again
 			default:
 				return r, err
@@ -62,6 +64,13 @@ func (e *postgresEngine) onReplica(ctx context.Context, o *beginning) (read, err
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// outdated reports whether a replica may not have applied a migration yet: then
+// tables or columns are unknown to it, or not the gateway's to read.
+func outdated(err error) bool {
+	var refusal *pgconn.PgError
+	return errors.As(err, &refusal) && refusal.Code[:2] == "42"
 }
 
 // candidates returns the replicas to try: in turn, but last those that were just

@@ -107,6 +107,27 @@ func TestReplicasServeWhatTheyHave(t *testing.T) {
 	expect("its writer, resumed", h, "g2", "replica-1", second, true)
 }
 
+// A replica that has not applied a migration yet is left to catch up.
+func TestAReplicaBehindAMigrationIsLeftOut(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Start(t, 1)
+	db := c.Database(t)
+	c.Replicas[0].Pause(t)
+	s := openPostgresTest(t, c, db, Options{}, nil) // which migrates it
+	h := s.testHandle(t, "a")
+	first := s.write(t, h, "g1")
+	for range 20 {
+		if node, at, there, err := s.again("a").served(t, "g1"); err != nil || node != "primary" || at != first || !there {
+			t.Fatalf("%s at %+v has it %t, %v", node, at, there, err)
+		}
+	}
+	c.Replicas[0].Resume(t)
+	eventually(t, "the replica reads again", func() bool {
+		node, _, _, err := s.again("a").served(t, "g1")
+		return err == nil && node == "replica-1"
+	})
+}
+
 // A replica that reaches the position while it is waited for serves.
 func TestALaggingReplicaIsWaitedFor(t *testing.T) {
 	t.Parallel()
