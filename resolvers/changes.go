@@ -2,9 +2,14 @@ package resolvers
 
 import (
 	"context"
+	"strings"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
 
 	"gatehouse/graph"
 	"gatehouse/shards"
+	"gatehouse/tenancy"
 )
 
 // maxChanges bounds the changes on a page of the feed, whose writes may have
@@ -49,6 +54,20 @@ func (rootQuery) Changes(ctx context.Context, after *string, _ *int32, types []g
 		Bookmark:   r.handle.BookmarkAt(shards.Position{Epoch: head.Epoch, Seq: end}),
 		HasMore:    end < head.Seq,
 	}, nil
+}
+
+// requireAfter makes a query read at or past the positions behind which it asks
+// for changes: to a replica that is not there yet they would be ahead.
+func requireAfter(ctx context.Context, op *graphql.OperationContext) {
+	request, ok := tenancy.RequestFrom(ctx)
+	if !ok || op.Operation.Operation != ast.Query || !strings.Contains(op.RawQuery, "changes") {
+		return
+	}
+	for _, f := range graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Query"}) {
+		if after, ok := f.ArgumentMap(op.Variables)["after"].(string); ok && f.Name == "changes" {
+			_ = request.Handle.Require(after) // the field itself says what is wrong with it
+		}
+	}
 }
 
 // feed returns the writes after one up to and with another, and the last one

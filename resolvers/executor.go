@@ -69,6 +69,7 @@ func NewExecutor(o Options) (*executor.Executor, error) {
 			op = graphql.GetOperationContext(ctx)
 		}
 		if op.Operation.Operation != ast.Subscription {
+			requireAfter(ctx, op)
 			return next(ctx)
 		}
 		if !streams(op) {
