@@ -1,0 +1,63 @@
+package checker
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+)
+
+var (
+	length = flag.Duration("for", 20*time.Second, "how long the sessions go on")
+	seed   = flag.Uint64("seed", 1, "decides what the sessions do and what is broken")
+)
+
+const sessions = 4 // of each account
+
+// TestSessions checks a deployment that is broken again and again.
+func TestSessions(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a minute; left out by -short")
+	}
+	for _, finding := range check(t, build(t), *length, false) {
+		t.Error(finding)
+	}
+}
+
+// check runs sessions on a deployment of the program for some time, and returns
+// what it finds; where first is set, it ends with the first finding.
+func check(t *testing.T, program string, length time.Duration, first bool) []string {
+	t.Helper()
+	d := deploy(t, program)
+	r := newRun(d, length, first)
+	var wg sync.WaitGroup
+	var followers []*follower
+	for i, account := range accounts {
+		session := func(name string, n int) *session {
+			return &session{run: r, name: name, account: account, rnd: rand.New(rand.NewPCG(*seed, uint64(i*100+n)))}
+		}
+		for n := range sessions {
+			wg.Go(session(fmt.Sprintf("s%d", n), n).work)
+		}
+		f := &follower{session: session("follower", sessions)}
+		followers = append(followers, f)
+		wg.Go(f.work)
+	}
+	r.trouble(rand.New(rand.NewPCG(*seed, 7)))
+	wg.Wait()
+	if first && len(r.found()) > 0 {
+		return r.found()
+	}
+	for _, f := range followers { // to the end, in peace
+		for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); f.pause() {
+			if more, ok := f.next(); ok && !more {
+				break
+			}
+		}
+	}
+	r.verdict(followers)
+	t.Logf("failures that trouble explains: %v", r.refused)
+	return r.found()
+}
