@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/coder/websocket"
 )
 
 func TestStoppingFinishesWhatRuns(t *testing.T) {
@@ -85,5 +87,69 @@ func TestDevWarnsWhereOthersCanReachIt(t *testing.T) {
 	}
 	if !strings.HasPrefix(s.url, "http://localhost:") {
 		t.Error(s.url)
+	}
+}
+
+// TestStoppingEndsStreams with words that tell clients to go elsewhere, in the
+// whole process and under TLS as without.
+func TestStoppingEndsStreams(t *testing.T) {
+	t.Parallel()
+	dir, data := t.TempDir(), newFolder(t)
+	cert, key := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
+	trusted := writeCertificate(t, cert, key)
+	credential := makeKey(t, data)
+	s := start(t, nil, "serve", "--config", configFor(t, data, "tls: {certificate: '"+cert+"', key: '"+key+"'}\n"))
+	url := strings.Replace(s.url, "http://", "https://", 1) + "/graphql"
+
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	socket, _, err := websocket.Dial(ctx, url, &websocket.DialOptions{
+		HTTPClient: speaking(t, trusted, onlyHTTP1), Subprotocols: []string{"graphql-transport-ws"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.CloseNow()
+	for _, text := range []string{
+		`{"type":"connection_init","payload":{"authorization":"Bearer ` + credential + `"}}`,
+		`{"id":"1","type":"subscribe","payload":{"query":"subscription { changes { bookmark } }"}}`,
+	} {
+		if err := socket.Write(ctx, websocket.MessageText, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, text, err := socket.Read(ctx); err != nil || string(text) != `{"type":"connection_ack"}` {
+		t.Fatalf("got %s, %v", text, err)
+	}
+
+	// Events over HTTP/2, too.
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(`{"query":"subscription { changes { bookmark } }"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+credential)
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Accept", "text/event-stream")
+	events := speaking(t, trusted, both)
+	events.Timeout = 0
+	response, err := events.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.Proto != "HTTP/2.0" || !strings.HasPrefix(response.Header.Get("Content-Type"), "text/event-stream") {
+		t.Fatalf("got %s %s %v", response.Proto, response.Status, response.Header)
+	}
+
+	closed := make(chan error, 1)
+	go func() { _, _, err := socket.Read(ctx); closed <- err }()
+	if code := s.stop(t); code != 0 { // within 10 s
+		t.Errorf("exit code %d: %s", code, s.stderr.String())
+	}
+	if err := <-closed; websocket.CloseStatus(err) != websocket.StatusGoingAway {
+		t.Errorf("the socket ended with %v", err)
+	}
+	if text, err := io.ReadAll(response.Body); err != nil || strings.Contains(string(text), "complete") {
+		t.Errorf("the events ended with %v after %q", err, text)
 	}
 }
