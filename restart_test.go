@@ -28,6 +28,7 @@ type once struct{ io.Reader }
 func TestNoRequestIsLostInARestart(t *testing.T) {
 	t.Parallel()
 	data := newFolder(t)
+	ok(t, "accounts", "limit", "acme", "points=1000000", "burst=1000000", "--data", data) // a budget would refuse some
 	key := makeKey(t, data)
 	// The socket that outlives the processes, as a supervisor holds it.
 	holder, err := net.Listen("tcp", "127.0.0.1:0")
