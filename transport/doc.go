@@ -1,6 +1,6 @@
-// Package transport is the HTTP edge: it turns HTTP requests into operations
-// and their results into HTTP responses, as the GraphQL-over-HTTP draft wants
-// it. Only main imports it; it imports tenancy and shards, and takes the
+// Package transport is the edge: it turns HTTP requests and what comes over
+// WebSockets into operations, and their results into responses, as the
+// GraphQL-over-HTTP draft, graphql-transport-ws and graphql-sse want it. Only main imports it; it imports tenancy and shards, and takes the
 // executor as an interface.
 //
 // A request's way: method, Accept, Content-Type and announced size; admission
@@ -12,11 +12,11 @@
 //
 // What is wrong with the request itself has the same status in both media types:
 //
-//	400  BAD_REQUEST (envelope, headers), BOOKMARK_INVALID, subscriptions
+//	400  BAD_REQUEST (envelope, headers, a subscription without a stream), BOOKMARK_INVALID
 //	401  UNAUTHENTICATED, with WWW-Authenticate
 //	403  FORBIDDEN, ACCOUNT_SUSPENDED; a document that is not registered, where only those are taken
 //	405  BAD_REQUEST, with Allow: another method, or a mutation by GET
-//	406  BAD_REQUEST: Accept excludes JSON
+//	406  BAD_REQUEST: Accept excludes JSON and events
 //	408  BAD_REQUEST: the body came too slowly
 //	413  BAD_REQUEST: the body is too long; 414: the address is
 //	415  BAD_REQUEST: the body is not announced as UTF-8 JSON
@@ -31,6 +31,40 @@
 // there. Once an operation has been executed the status is 200, whatever its
 // fields say (BOOKMARK_AHEAD and BOOKMARK_LOST are found out there); if nothing
 // but null came of it for want of a shard, Retry-After says when to come back.
+//
+// # Streams
+//
+// Every protocol goes through one pipeline, so whatever holds for an operation
+// holds on all of them. A subscription, and an answer in parts, need a stream:
+//
+//   - Server-Sent Events, where Accept names text/event-stream, in graphql-sse's
+//     mode of distinct connections. What is wrong before the stream begins is a
+//     plain HTTP response. The id of an event of a subscription is its bookmark,
+//     and Last-Event-ID goes on from there.
+//   - A WebSocket that speaks graphql-transport-ws, with the credential in the
+//     handshake or in connection_init, where bookmark and consistency may stand
+//     for all operations, too. Each operation is a request of its own, with
+//     Handle, deadline and budget; it sees what the socket was told before.
+//
+// A socket is closed with
+//
+//	1001  the gateway stops
+//	1009  a message is longer than a body may be
+//	1013  UNAVAILABLE, or too many sockets of the account: try again later
+//	4400  a message is malformed
+//	4401  subscribe before connection_init
+//	4403  the caller is not admitted, or not any more
+//	4406  the client does not speak the protocol
+//	4408  no connection_init within 3 s
+//	4409  the id is in use
+//	4429  connection_init twice
+//	4500  INTERNAL, with a reference
+//
+// A stream's caller is looked up again each second; when the directory can't say
+// for 5 s the stream ends. Nothing is queued for a client but a few messages:
+// the next response is made when there is room for it. Who does not take a
+// message within 10 s, or says nothing for 65 s in spite of pings, is cut off,
+// and can't be told why; the log is.
 //
 // # Invariants
 //
