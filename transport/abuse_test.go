@@ -43,7 +43,10 @@ var abuses = []func(c *socket){
 		c.try(`{"id":"1","type":"subscribe","payload":{"query":"subscription{flood}"}}`)
 		time.Sleep(20 * time.Millisecond)
 	},
-	func(c *socket) { c.try(initA); c.try(`{"id":"1","type":"subscribe","payload":{"query":"subscription{boom}"}}`) },
+	func(c *socket) {
+		c.try(initA)
+		c.try(`{"id":"1","type":"subscribe","payload":{"query":"subscription{boom}"}}`)
+	},
 	func(c *socket) { c.try(initA); c.try(`{"id":"1","type":"subscribe","payload":{"query":"{slow}"}}`) },
 	func(c *socket) { c.try(`{"type":"ping","payload":"` + strings.Repeat("x", 200_000) + `"}`) },
 	func(c *socket) { // leaves in the middle of a message

@@ -23,7 +23,7 @@ func TestPageWorksInABrowser(t *testing.T) {
 	b := openBrowser(t, endpoint)
 	b.waitFor(ready, true)
 	b.waitFor(menu, "acme · admin, acme · member, globex · viewer")
-	b.waitFor(tabs, "WhoAmI, Clients, LeadPipeline, CreateClient, WhatChanged, Isolation")
+	b.waitFor(tabs, "WhoAmI, Clients, LeadPipeline, CreateClient, WhatChanged, LiveUpdates, Isolation")
 
 	// The stub's schema lacks most of the example, so the workers that check it have something to underline.
 	b.waitFor(checked, true)

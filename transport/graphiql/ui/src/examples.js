@@ -4,6 +4,7 @@ import leadPipeline from './examples/lead_pipeline.graphql';
 import createAndUpdate from './examples/create_and_update.graphql';
 import createAndUpdateVariables from './examples/create_and_update.json';
 import whatChanged from './examples/what_changed.graphql';
+import liveUpdates from './examples/live_updates.graphql';
 import isolation from './examples/isolation.graphql';
 import isolationVariables from './examples/isolation.json';
 
@@ -18,6 +19,7 @@ export function examples(recordId) {
     { query: leadPipeline },
     { query: createAndUpdate, variables: variables(createAndUpdateVariables) },
     { query: whatChanged },
+    { query: liveUpdates },
     { query: isolation, variables: variables(isolationVariables) },
   ];
 }
