@@ -25,6 +25,8 @@ type Request struct {
 	Incremental bool
 	// Spending is the request's part of its caller's budget; nil where nobody counts.
 	Spending *Spending
+	// Turn is the request's right to compute; nil where nobody waits.
+	Turn *Turn
 	// Consistency is "" where the caller left it to us, which is AtBookmark.
 	Consistency Consistency
 }

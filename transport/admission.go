@@ -25,10 +25,7 @@ type Admission struct {
 }
 
 // admitted is what one operation has taken, and gives back.
-type admitted struct {
-	request *tenancy.Request
-	turn    *tenancy.Turn
-}
+type admitted struct{ request *tenancy.Request }
 
 // open begins the spending of a request, and takes the point that every request
 // costs, whatever comes of it.
@@ -40,7 +37,21 @@ func (a *Admission) open(request *tenancy.Request) error {
 	return request.Spending.Request(1)
 }
 
-// enter waits for the account's turn to compute.
+// wait waits for the account's turn to compute.
+func (a *Admission) wait(ctx context.Context, request *tenancy.Request) error {
+	if a.Turns == nil || request.Turn != nil {
+		return nil
+	}
+	turn, err := a.Turns.Wait(ctx, &request.Caller.Account)
+	if err != nil {
+		return err
+	}
+	request.Turn = turn
+	request.Handle.OnIdle(turn.Idle)
+	return nil
+}
+
+// enter begins to spend and to compute, where the request does not yet.
 func (a *Admission) enter(ctx context.Context, in *admitted) error {
 	request, ok := tenancy.RequestFrom(ctx)
 	if !ok {
@@ -50,16 +61,7 @@ func (a *Admission) enter(ctx context.Context, in *admitted) error {
 		return err
 	}
 	in.request = request
-	if a.Turns == nil {
-		return nil
-	}
-	turn, err := a.Turns.Wait(ctx, &request.Caller.Account)
-	if err != nil {
-		return err
-	}
-	in.turn = turn
-	request.Handle.OnIdle(turn.Idle)
-	return nil
+	return a.wait(ctx, request)
 }
 
 // charge takes what an operation may cost, before it is executed.
@@ -82,7 +84,6 @@ func (a *Admission) charge(in *admitted, c *graphql.OperationContext) error {
 }
 
 // answered notes what the operation has cost so far and says so in its response.
-// What follows the last response takes no turn.
 func (in *admitted) answered(response *graphql.Response) {
 	if response != nil && in.settle() {
 		if response.Extensions == nil {
@@ -90,15 +91,13 @@ func (in *admitted) answered(response *graphql.Response) {
 		}
 		response.Extensions["cost"] = in.request.Spending.Cost()
 	}
-	if response == nil || response.HasNext == nil || !*response.HasNext {
-		in.rest()
-	}
 }
 
-// rest gives the turn back.
+// rest gives the turn back, when all that is left to do is to send: a client
+// may take its time for that.
 func (in *admitted) rest() {
-	if in.turn != nil {
-		in.turn.End()
+	if in.request != nil && in.request.Turn != nil {
+		in.request.Turn.End()
 	}
 }
 

@@ -148,7 +148,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(ctx, w, mediaType, request, err)
 		return
 	}
-	params, err := h.read(w, r)
+	defer (&admitted{request}).rest()
+	params, err := h.read(ctx, w, r, request)
 	var t terms
 	if err == nil {
 		t, err = termsOf(r.Header, params.Extensions)
@@ -184,7 +185,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(ctx, w, mediaType, request, err)
 		return
 	}
-	h.writeResponse(w, r, mediaType, status, response, bookmark(ctx, request))
+	h.writeResponse(w, r, mediaType, status, response, bookmark(ctx, request), operation.taken.rest)
 }
 
 // admit returns a new request of whoever sent r.
@@ -217,12 +218,18 @@ func execute(operation *operation, mediaType string) (int, *graphql.Response, er
 
 // read returns what is to be executed. The request's headers are kept back: what
 // is behind here has no use for a credential.
-func (h *handler) read(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, error) {
+func (h *handler) read(ctx context.Context, w http.ResponseWriter, r *http.Request, request *tenancy.Request) (*graphql.RawParams, error) {
 	if r.Method == http.MethodGet {
+		if err := h.pipeline.limits.wait(ctx, request); err != nil {
+			return nil, err
+		}
 		return decodeAddress(r.URL.RawQuery)
 	}
 	start := graphql.Now()
 	body, err := readBody(w, r, h.maxBody)
+	if err == nil { // while it comes in nothing is computed
+		err = h.pipeline.limits.wait(ctx, request)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -240,12 +247,7 @@ func refuse(ctx context.Context, w http.ResponseWriter, mediaType string, reques
 	refused.cost = costOf(request)
 	exchangeFrom(ctx).refused(refused)
 	at := ""
-	switch refused.code {
-	case shards.RateLimited: // the shard is not asked for whom it must not be asked
-	case shards.CostLimit: // the document's fault
-		refused.status = documentStatus(mediaType, refused.code)
-		fallthrough
-	default:
+	if refused.code != shards.RateLimited { // the shard is not asked for whom it must not be asked
 		at = bookmark(ctx, request)
 	}
 	refused.write(w, mediaType, at)

@@ -80,6 +80,8 @@ func statusOf(code shards.Code) int {
 		return http.StatusForbidden
 	case shards.Misdirected:
 		return http.StatusMisdirectedRequest
+	case shards.CostLimit:
+		return 0 // the document's fault: documentStatus
 	case shards.RateLimited:
 		return http.StatusTooManyRequests
 	case shards.Unavailable:

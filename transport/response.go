@@ -33,6 +33,8 @@ type parts struct {
 	// there were parts before, and data lists what was deferred.
 	hasNext *bool
 	later   bool
+	// ready, where set, is called before the first byte is written.
+	ready func()
 }
 
 // writeParts writes a response around data as the executor encoded it: what is
@@ -43,12 +45,19 @@ func writeParts(w http.ResponseWriter, mediaType string, status int, p parts) {
 	p.describe(w.Header())
 	w.Header().Set("Content-Type", mediaType+"; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	ready := func() {
+		if p.ready != nil {
+			p.ready()
+		}
+	}
 	if p.coding.compress(body, func(encoded []byte) {
 		w.Header().Set("Content-Encoding", p.coding.name)
+		ready()
 		writeBody(w, status, encoded)
 	}) {
 		return
 	}
+	ready()
 	writeBody(w, status, body...)
 }
 
@@ -144,11 +153,12 @@ func encodeErrors(list any) []byte {
 	return text
 }
 
-// writeResponse writes what the executor answered. An answer to a GET without
-// an error is one that the client may keep and ask again for; if it has it
-// already it is told so.
-func (h *handler) writeResponse(w http.ResponseWriter, r *http.Request, mediaType string, status int, response *graphql.Response, bookmark string) {
+// writeResponse writes what the executor answered, and calls ready when it is
+// encoded and compressed. An answer to a GET without an error is one that the
+// client may keep and ask again for; if it has it already it is told so.
+func (h *handler) writeResponse(w http.ResponseWriter, r *http.Request, mediaType string, status int, response *graphql.Response, bookmark string, ready func()) {
 	p := partsOf(response, bookmark)
+	p.ready = ready
 	p.coding = h.compressor.choose(r.Header.Values("Accept-Encoding"))
 	if r.Method == http.MethodGet && p.errors == nil && p.bookmark != "" {
 		p.etag = etagOf(p.bookmark, p.data)

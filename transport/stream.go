@@ -171,7 +171,9 @@ func responses(ctx context.Context, request *tenancy.Request, o *operation, f fu
 			}
 			return
 		}
-		if !f(o.payload(ctx, request, response, n > 0)) {
+		p := o.payload(ctx, request, response, n > 0)
+		o.taken.rest()
+		if !f(p) {
 			return
 		}
 	}
