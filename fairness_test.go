@@ -1,0 +1,234 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+var fairnessTime = flag.Duration("fairness", 0, "how long each round of TestAFloodIsNotFelt runs; without it a moment, and only failures count")
+
+// The environment of the process that makes the noise.
+const (
+	noiseURL  = "GATEHOUSE_NOISE_URL"
+	noiseKeys = "GATEHOUSE_NOISE_KEYS"
+	noiseBody = "GATEHOUSE_NOISE_BODY"
+)
+
+// floods are what a noisy account may do. %d makes one different from the next.
+var floods = map[string]string{
+	"dear queries": `{ clients(first: 100) { nodes { name status group { name } owner { name } leads(first: 10) { nodes { name } } documents(first: 5) { nodes { title } } } } }`,
+	"cheap ones":   `{ viewer { account { name } } }`,
+	"new texts":    `{ clients(first: 3) { nodes { a%d: name } } }`,
+	"writes":       `mutation { createClient(input: {name: \"Noise %d\"}) { client { id } errors { code } } }`,
+}
+
+// TestAFloodIsNotFelt: one account floods the gateway over 40 connections, with
+// 20 credentials whose budgets admit all of it, and another account's 99th
+// percentile stays within 1.5 times of what it is without the noise. The noise
+// comes from a process of the lowest priority, so that what is measured is the
+// gateway's doing; rounds with and without it alternate.
+//
+// It is not parallel: it measures time.
+func TestAFloodIsNotFelt(t *testing.T) {
+	round, rounds := *fairnessTime, 5
+	if round == 0 {
+		round, rounds = 200*time.Millisecond, 1
+	}
+	data := newFolder(t)
+	var keys []string
+	for i := range 20 {
+		keys = append(keys, strings.TrimSpace(ok(t, "keys", "create", "acme", "--name", fmt.Sprint("k", i), "--scope", "*:read", "--scope", "*:write", "--data", data)))
+	}
+	quiet := strings.TrimSpace(ok(t, "keys", "create", "globex", "--name", "k", "--scope", "*:read", "--scope", "*:write", "--data", data))
+	s := start(t, nil, "serve", "--config", configFor(t, data, "limits: {points: 100000000, burst: 100000000}\n"))
+	for _, key := range []string{keys[0], quiet} {
+		s.populate(t, key)
+	}
+	for name, text := range floods {
+		t.Run(name, func(t *testing.T) {
+			var alone, among []time.Duration
+			for range rounds {
+				alone = append(alone, s.measure(t, quiet, round)...)
+				stop := makeNoise(t, s.url, keys, text)
+				among = append(among, s.measure(t, quiet, round)...)
+				t.Log(stop())
+			}
+			a, b := percentile(alone, 99), percentile(among, 99)
+			t.Logf("p50 %v alone, %v among noise; p99 %v and %v of %d and %d requests, ratio %.2f",
+				percentile(alone, 50), percentile(among, 50), a, b, len(alone), len(among), float64(b)/float64(a))
+			if *fairnessTime > 0 && float64(b) > 1.5*float64(a) {
+				t.Errorf("the quiet account's p99 is %.2f times what it is alone", float64(b)/float64(a))
+			}
+		})
+	}
+}
+
+// populate gives an account 200 clients with a group, an owner and leads.
+func (s *server) populate(t *testing.T, key string) {
+	t.Helper()
+	created := func(query, path string) string {
+		var out struct {
+			Data map[string]map[string]struct{ ID string }
+		}
+		_, text := s.post(t, key, query)
+		if err := json.Unmarshal([]byte(text), &out); err != nil || out.Data[path] == nil {
+			t.Fatal(text)
+		}
+		for _, record := range out.Data[path] {
+			return record.ID
+		}
+		return ""
+	}
+	group := created(`mutation { createGroup(input: {name: \"G\"}) { group { id } } }`, "createGroup")
+	user := created(`mutation { createUser(input: {name: \"U\", email: \"u@example.org\", role: ADMIN}) { user { id } } }`, "createUser")
+	for i := range 10 {
+		var inputs strings.Builder
+		for j := range 20 {
+			fmt.Fprintf(&inputs, `{externalId: \"c%d\", patch: {name: \"Client %d\", groupId: \"%s\", ownerId: \"%s\"}} `, 20*i+j, 20*i+j, group, user)
+		}
+		if status, text := s.post(t, key, `mutation { upsertClients(inputs: [`+inputs.String()+`]) { results { errors { code } } } }`); status != 200 || strings.Contains(text, `"code"`) {
+			t.Fatal(text)
+		}
+	}
+}
+
+// post sends a query, in which quotes are escaped, and returns the answer.
+func (s *server) post(t testing.TB, key, query string) (int, string) {
+	t.Helper()
+	status, text, err := post(t.Context(), http.DefaultClient, s.url, key, query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return status, text
+}
+
+func post(ctx context.Context, client *http.Client, url, key, query string) (int, string, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/graphql", strings.NewReader(`{"query":"`+query+`"}`))
+	if err != nil {
+		return 0, "", err
+	}
+	r.Header.Set("Authorization", "Bearer "+key)
+	r.Header.Set("Content-Type", "application/json")
+	response, err := client.Do(r)
+	if err != nil {
+		return 0, "", err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	return response.StatusCode, string(text), err
+}
+
+// measure sends the quiet account's request again and again, a few milliseconds
+// apart, and returns how long each took. None may fail.
+func (s *server) measure(t *testing.T, key string, d time.Duration) (took []time.Duration) {
+	t.Helper()
+	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(3 * time.Millisecond) {
+		start := time.Now()
+		status, text := s.post(t, key, `{ clients(first: 25) { nodes { name status group { name } owner { name } } } }`)
+		took = append(took, time.Since(start))
+		if status != http.StatusOK || strings.Contains(text, `"errors"`) {
+			t.Fatalf("%d %s", status, text)
+		}
+	}
+	return took
+}
+
+func percentile(took []time.Duration, p int) time.Duration {
+	sorted := slices.Sorted(slices.Values(took))
+	return sorted[min(len(sorted)-1, len(sorted)*p/100)].Round(10 * time.Microsecond)
+}
+
+// makeNoise starts a process that floods the gateway, and returns what stops it
+// and says what it did.
+func makeNoise(t *testing.T, url string, keys []string, text string) (stop func() string) {
+	t.Helper()
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program, "-test.run", "^TestNoise$", "-test.v")
+	cmd.Env = append(os.Environ(), noiseURL+"="+url, noiseKeys+"="+strings.Join(keys, " "), noiseBody+"="+text)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(stdout)
+	said := func(prefix string) string {
+		for lines.Scan() {
+			if _, rest, found := strings.Cut(lines.Text(), prefix); found {
+				return rest
+			}
+		}
+		t.Error("the noise has ended by itself")
+		return ""
+	}
+	said("noise begins")
+	return func() string {
+		_ = stdin.Close()
+		out := said("noise: ")
+		_, _ = io.Copy(io.Discard, stdout)
+		if err := cmd.Wait(); err != nil {
+			t.Error(err)
+		}
+		return out
+	}
+}
+
+// TestNoise is not a test, but the process that makes the noise.
+func TestNoise(t *testing.T) {
+	url := os.Getenv(noiseURL)
+	if url == "" {
+		t.Skip("run by TestAFloodIsNotFelt")
+	}
+	if err := syscall.Setpriority(syscall.PRIO_PROCESS, 0, 19); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
+	keys := strings.Fields(os.Getenv(noiseKeys))
+	var mu sync.Mutex
+	counts := map[int]int{}
+	var wait sync.WaitGroup
+	begun := time.Now()
+	for i := range 40 {
+		wait.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				text := os.Getenv(noiseBody)
+				if strings.Contains(text, "%d") {
+					text = fmt.Sprintf(text, time.Now().UnixNano())
+				}
+				status, _, _ := post(ctx, client, url, keys[i%len(keys)], text)
+				mu.Lock()
+				counts[status]++
+				mu.Unlock()
+			}
+		})
+	}
+	time.Sleep(50 * time.Millisecond) // the flood is there before it is measured
+	fmt.Println("noise begins")
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	cancel()
+	wait.Wait()
+	delete(counts, 0) // given up at the end
+	fmt.Printf("noise: requests by status %v in %v\n", counts, time.Since(begun).Round(time.Millisecond))
+}
