@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -21,21 +22,7 @@ func (c *serveCommand) run(ctx context.Context, _, stderr io.Writer) error {
 		return err
 	}
 	log := newLog(config, stderr)
-	var secrets [][]byte
-	for _, secret := range config.Secrets.Bookmarks {
-		secrets = append(secrets, []byte(secret))
-	}
-	keys, err := shards.NewKeyring(secrets...)
-	if err != nil {
-		return err
-	}
-	var certificate *certificate
-	if config.TLS.Certificate != "" {
-		if certificate, err = loadCertificate(config.TLS.Certificate, config.TLS.Key, log); err != nil {
-			return err
-		}
-	}
-	manifests, err := config.manifests()
+	files, err := loadFiles(config, log)
 	if err != nil {
 		return err
 	}
@@ -45,30 +32,17 @@ func (c *serveCommand) run(ctx context.Context, _, stderr io.Writer) error {
 		return err
 	}
 	defer private.close()
-	var at *folder
-	if config.Data != "" {
-		if at, err = claimSoon(config.Data); err != nil {
-			return err
-		}
-	}
-	o, err := openOffice(ctx, at, officeOptions{Directory: config.Directory, Keys: keys, Log: log, Metrics: m})
+	o, err := openServing(ctx, config, officeOptions{Directory: config.Directory, Keys: files.keys, Log: log, Metrics: m})
 	if err != nil {
-		_ = at.release()
 		return err
 	}
 	defer closeOffice(o, log)
-	// Now rather than at the first request: whoever starts it is still looking.
-	if err := o.openShards(ctx, log); err != nil && config.RequireShards {
-		return err
-	} else if err != nil {
-		log.Error("serving without some shards", "error", err)
-	}
 	auth, tokens, err := newAuthenticator(ctx, config, o, log)
 	if err != nil {
 		return err
 	}
 	gateway, err := newGateway(o, settings{
-		Auth: auth, Keys: keys, Log: log, Served: m.served, Manifests: manifests, Plain: !config.Projection,
+		Auth: auth, Keys: files.keys, Log: log, Served: m.served, Manifests: files.manifests, Plain: !config.Projection,
 		Introspection: config.Introspection, IntrospectionRoles: config.IntrospectionRoles,
 		// The page of the schema asks nobody who they are.
 		ServeSchema: config.Introspection && len(config.IntrospectionRoles) == 0, Limits: config.Limits,
@@ -85,7 +59,7 @@ func (c *serveCommand) run(ctx context.Context, _, stderr io.Writer) error {
 	check := auth.Ready
 	h.check.Store(&check)
 	f := front{
-		listener: listener, handler: m.inFlight(gateway), stop: gateway.stop, certificate: certificate,
+		listener: listener, handler: m.inFlight(gateway), stop: gateway.stop, certificate: files.certificate,
 		h2c: config.HTTP.H2C, idle: config.HTTP.IdleTimeout, drain: config.HTTP.Drain,
 	}
 	return serve(ctx, o, f, h, log, func() {
@@ -94,6 +68,58 @@ func (c *serveCommand) run(ctx context.Context, _, stderr io.Writer) error {
 		}
 		log.Info("serving", "address", listener.Addr().String(), "regions", config.Regions, "version", version())
 	})
+}
+
+// files are what a configuration holds and names beside plain values.
+type files struct {
+	keys        *shards.Keyring
+	certificate *certificate      // nil where there is no TLS
+	manifests   map[string][]byte // of trusted documents, by path
+}
+
+func loadFiles(c config, log *slog.Logger) (f files, err error) {
+	var secrets [][]byte
+	for _, secret := range c.Secrets.Bookmarks {
+		secrets = append(secrets, []byte(secret))
+	}
+	if f.keys, err = shards.NewKeyring(secrets...); err != nil {
+		return f, err
+	}
+	if c.TLS.Certificate != "" {
+		if f.certificate, err = loadCertificate(c.TLS.Certificate, c.TLS.Key, log); err != nil {
+			return f, err
+		}
+	}
+	f.manifests, err = c.manifests()
+	return f, err
+}
+
+// openServing opens the directory and the shards: now rather than at the first
+// request, because whoever starts the gateway is still looking.
+func openServing(ctx context.Context, c config, options officeOptions) (*office, error) {
+	var at *folder
+	var err error
+	if c.Data != "" {
+		if at, err = claimSoon(c.Data); err != nil {
+			return nil, err
+		}
+	}
+	o, err := openOffice(ctx, at, options)
+	if err != nil {
+		_ = at.release()
+		return nil, err
+	}
+	var shut problems
+	err = o.openShards(ctx, options.Log)
+	if !c.RequireShards && errors.As(err, &shut) {
+		options.Log.Error("serving without some shards", "error", err)
+		err = nil
+	}
+	if err != nil {
+		closeOffice(o, options.Log)
+		return nil, err
+	}
+	return o, nil
 }
 
 func newLog(c config, w io.Writer) *slog.Logger {
