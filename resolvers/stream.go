@@ -3,6 +3,7 @@ package resolvers
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 
@@ -20,6 +21,10 @@ type stream struct {
 	events chan *graph.ChangeSet
 	ended  bool
 }
+
+// eventTimeout bounds the reads that one event takes. It has no request whose
+// deadline could.
+const eventTimeout = 5 * time.Second
 
 type streamKey struct{}
 
@@ -61,6 +66,8 @@ func (s *stream) respond(ctx context.Context, next graphql.ResponseHandler) *gra
 		graphql.AddError(ctx, err)
 		return &graphql.Response{Errors: graphql.GetErrors(ctx)}
 	}
+	ctx, cancel := context.WithTimeout(ctx, eventTimeout)
+	defer cancel()
 	ctx, r := newResponse(ctx, s.model)
 	defer r.close()
 	event := r.event(set)

@@ -31,8 +31,7 @@ type feeds struct {
 func newFeeds(s *Shard) *feeds { return &feeds{shard: s, of: map[string]*feed{}} }
 
 // wake says that an account has been written to, here or through another
-// gateway. It never waits, and wakes that come close
-// together count as one.
+// gateway. It never waits, and wakes that come close together count as one.
 func (f *feeds) wake(account string) {
 	f.mu.Lock()
 	one := f.of[account]

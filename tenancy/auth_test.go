@@ -252,6 +252,48 @@ func TestChangesAreInForceAtOnceInThisProcess(t *testing.T) {
 	}
 }
 
+// A caller who was admitted is as good as a new one, but not better.
+func TestCallersAreConfirmed(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := t.Context()
+	gate := NewGate(f.Authenticator, f.directory, nil, nil)
+	key, text := f.key(t, "acme", f.clock.now().Add(time.Hour))
+	byKey, err := gate.Admit(ctx, "Bearer "+text, "x.example")
+	must(t, err)
+	byToken, err := gate.Admit(ctx, "Bearer "+f.token(t, "account_acme", "admin"), "x.example")
+	must(t, err)
+	confirm := func(want shards.Code, message string) {
+		t.Helper()
+		for _, caller := range []*Caller{byKey, byToken} {
+			now, err := gate.Confirm(ctx, caller, "x.example")
+			if want != "" {
+				wantError(t, err, want, message)
+			} else if must(t, err); now != caller {
+				t.Errorf("got another caller, %+v, though nothing has changed", now)
+			}
+		}
+	}
+	confirm("", "")
+	must(t, f.directory.AddHost(ctx, "globex", "x.example"))
+	confirm(shards.Misdirected, "this host name does not belong to the caller's account")
+	must(t, f.directory.RemoveHost(ctx, "x.example"))
+	must(t, f.directory.SetState(ctx, "acme", Suspended))
+	confirm(shards.AccountSuspended, suspended)
+	must(t, f.directory.SetState(ctx, "acme", Active))
+	_, err = f.directory.SetLimits(ctx, "acme", map[string]string{"sockets": "7"})
+	must(t, err)
+	if now, err := gate.Confirm(ctx, byKey, "x.example"); err != nil || now.Account.Limits.Sockets != 7 || now.Actor != byKey.Actor {
+		t.Errorf("got %+v, %v", now, err)
+	}
+	must(t, f.directory.RevokeKey(ctx, key.ID))
+	_, err = gate.Confirm(ctx, byKey, "x.example")
+	wantError(t, err, shards.Unauthenticated, keyInvalid)
+	f.clock.advance(2 * time.Hour)
+	_, err = gate.Confirm(ctx, byToken, "x.example")
+	wantError(t, err, shards.Unauthenticated, "the token has expired")
+}
+
 func TestCheckHost(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -98,3 +98,50 @@ func FuzzAddress(f *testing.F) {
 		}
 	})
 }
+
+// Invariant 2, for messages: never a panic, and what is accepted encoding/json
+// reads alike.
+func FuzzMessage(f *testing.F) {
+	for _, seed := range []string{
+		``, `{}`, `{"type":"ping"}`, `{"type":"ping","Type":"pong"}`, `{"type":"ping","type":"pong"}`, `{"type":1}`, `{"id":"","type":"complete"}`,
+		`{"id":"1","type":"subscribe","payload":{"query":"{a}","variables":{"x":[1e400]}}}`, `{"id":"1","type":"subscribe","payload":null}`,
+		`{"type":"connection_init","payload":{"authorization":"Bearer x","Authorization":"Bearer y"}}`, `{"type":"connection_init","payload":"x"}`,
+		`{"type":"connection_init","payload":{"bookmark":1,"consistency":null}}`, `{"type":"connection_init","payload":{"authorization":null}}`,
+		"{\"type\":\"\xff\"}", `{"type":"ping"}{}`, `{"payl\u006fad":{},"type":"ping"}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		got, err := decodeMessage(text)
+		if err != nil {
+			if err != error(errMessage) {
+				t.Fatalf("refused with %v", err)
+			}
+			return
+		}
+		var want struct {
+			ID      string
+			Type    string
+			Payload json.RawMessage
+		}
+		if err := json.Unmarshal(text, &want); err != nil {
+			t.Fatal(err)
+		}
+		if string(want.Payload) == "null" {
+			want.Payload = nil
+		}
+		if got.kind != want.Type || got.id != want.ID || string(got.payload) != string(want.Payload) {
+			t.Fatalf("got %+v, want %+v", got, want)
+		}
+		if got.payload == nil {
+			return
+		}
+		for _, err := range []error{second(decodeInit(got.payload)), second(decodeEnvelope(got.payload))} {
+			if err != nil && len(refusalOf(err).message) > 100 {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+func second[T any](_ T, err error) error { return err }
