@@ -321,3 +321,98 @@ func (s *server) signFor(t testing.TB, data, key string, lifetime time.Duration)
 	}
 	return token
 }
+
+// TestDeferOverEachProtocol: in parts where there can be parts, and never lost.
+func TestDeferOverEachProtocol(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(t.TempDir(), "data")
+	s := start(t, nil, "dev", "--data", data, "--listen", "127.0.0.1:0")
+	token := strings.TrimSpace(ok(t, "token", "acme", "--data", data))
+	const query = `{ clients(first: 2) { nodes { id ... @defer(label: "more") { name group { name } } } } }`
+	type response struct {
+		Data        map[string]any
+		Incremental []struct {
+			Data  map[string]any
+			Path  []any
+			Label string
+		}
+		HasNext *bool
+	}
+	var whole response
+	if err := json.Unmarshal([]byte(s.send(t, token, query)), &whole); err != nil || whole.HasNext != nil {
+		t.Fatal(whole, err)
+	}
+	names := func(nodes any) (out []string) {
+		for _, n := range nodes.(map[string]any)["nodes"].([]any) {
+			name, _ := n.(map[string]any)["name"].(string)
+			out = append(out, name)
+		}
+		return out
+	}
+	want := names(whole.Data["clients"])
+	if len(want) != 2 || want[0] == "" || want[1] == "" {
+		t.Fatalf("over HTTP the deferred names are lost: %v", want)
+	}
+	check := func(protocol string, parts []response) {
+		t.Helper()
+		if len(parts) != 2 || !*parts[0].HasNext || *parts[1].HasNext || len(parts[1].Incremental) != 2 {
+			t.Fatalf("%s: got %+v", protocol, parts)
+		}
+		for i, name := range names(parts[0].Data["clients"]) {
+			one := parts[1].Incremental[i]
+			if name != "" || one.Data["name"] != want[i] || fmt.Sprint(one.Path) != fmt.Sprintf("[clients nodes %d]", i) || one.Label != "more" {
+				t.Errorf("%s: got %+v", protocol, parts)
+			}
+		}
+	}
+
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	body, _ := json.Marshal(map[string]any{"query": query})
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/graphql", strings.NewReader(string(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header = http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {"application/json"}, "Accept": {"application/json, text/event-stream"}}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	var parts []response
+	for lines := bufio.NewScanner(answer.Body); lines.Scan(); {
+		if text, ok := strings.CutPrefix(lines.Text(), "data: {"); ok {
+			var one response
+			if err := json.Unmarshal([]byte("{"+text), &one); err != nil {
+				t.Fatal(err)
+			}
+			parts = append(parts, one)
+		}
+	}
+	check("events", parts)
+
+	_, conn := s.bySocket(t, token, "")
+	text, _ := json.Marshal(map[string]any{"id": "2", "type": "subscribe", "payload": map[string]any{"query": query}})
+	if err := conn.Write(ctx, websocket.MessageText, text); err != nil {
+		t.Fatal(err)
+	}
+	parts = nil
+	for {
+		_, text, err := conn.Read(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var m struct {
+			Type    string
+			Payload response
+		}
+		if err := json.Unmarshal(text, &m); err != nil {
+			t.Fatal(err)
+		}
+		if m.Type == "complete" {
+			break
+		}
+		parts = append(parts, m.Payload)
+	}
+	check("socket", parts)
+}
