@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,10 +9,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gatehouse/checker/planted"
 )
 
-// isoEdit replaces text that occurs exactly once in a file.
-type isoEdit struct{ file, old, new string }
+type isoEdit = planted.Edit
 
 // isoLeaks are mistakes that somebody may make one day. Each is built into
 // a gateway of its own, and the isolation suite must find it (docs/adr/0010).
@@ -136,18 +136,7 @@ func TestPlantedLeaksAreFound(t *testing.T) {
 	t.Parallel()
 	for _, leak := range isoLeaks {
 		t.Run(strings.ReplaceAll(leak.name, " ", "_"), func(t *testing.T) {
-			dir, replace := t.TempDir(), map[string]string{}
-			for _, e := range leak.edits {
-				isoPlant(t, dir, replace, e)
-			}
-			text, err := json.Marshal(map[string]any{"Replace": replace})
-			if err != nil {
-				t.Fatal(err)
-			}
-			overlay, binary := filepath.Join(dir, "overlay.json"), filepath.Join(dir, "leaking.test")
-			if err := os.WriteFile(overlay, text, 0o600); err != nil {
-				t.Fatal(err)
-			}
+			overlay, binary := planted.Overlay(t, ".", leak.edits), filepath.Join(t.TempDir(), "leaking.test")
 			if out, err := exec.CommandContext(t.Context(), "go", "test", "-c", "-ldflags", "-s -w", "-overlay", overlay, "-o", binary, ".").CombinedOutput(); err != nil {
 				t.Fatalf("the leak does not build any more: %v\n%s", err, out)
 			}
@@ -168,29 +157,4 @@ func TestPlantedLeaksAreFound(t *testing.T) {
 			t.Logf("found by %s: %s", by[1], strings.TrimPrefix(found, isoFinding))
 		})
 	}
-}
-
-// isoPlant adds an edit to the files that the build takes instead of ours.
-func isoPlant(t *testing.T, dir string, replace map[string]string, e isoEdit) {
-	t.Helper()
-	path, err := filepath.Abs(filepath.FromSlash(e.file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	from := path
-	if replace[path] != "" {
-		from = replace[path]
-	}
-	text, err := os.ReadFile(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := strings.Count(string(text), e.old); n != 1 {
-		t.Fatalf("the leak does not fit any more: %s has %d times %q, want it once", e.file, n, e.old)
-	}
-	to := filepath.Join(dir, strings.ReplaceAll(e.file, "/", "_"))
-	if err := os.WriteFile(to, []byte(strings.Replace(string(text), e.old, e.new, 1)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	replace[path] = to
 }
