@@ -39,6 +39,12 @@ func keyColumns() []column[keyRow] {
 		{"CREATED", func(k keyRow) string { return when(&k.CreatedAt) }},
 		{"EXPIRES", func(k keyRow) string { return when(k.ExpiresAt) }},
 		{"REVOKED", func(k keyRow) string { return when(k.RevokedAt) }},
+		{"DOCUMENTS", func(k keyRow) string {
+			if k.TrustedOnly {
+				return "trusted"
+			}
+			return "any"
+		}},
 		{"SCOPES", func(k keyRow) string { return k.scopes.String() }},
 	}
 }
