@@ -6,11 +6,16 @@
 // row. That number orders the account's history without gaps: it is what a
 // bookmark carries and what a read is compared with.
 //
+// What a shard needs of its database is an engine: SQLite, one file that one
+// process owns, or PostgreSQL, a primary with replicas that many gateways
+// share. shardtest says what both do. Where their SQL differs is a dialect.
+//
 // Invariants, cited by comments and tests:
 //
 //  1. No statement on tenant data without account_id. A Handle is made for one
 //     verified account; no method takes an account; an absent tenant is an
-//     error, never "all". Nothing outside of this package has a database.
+//     error, never "all". Nothing outside of this package has a database. On
+//     PostgreSQL each table has a policy that says the same once more.
 //  2. Every row that leaves the package is compared with the Handle's account:
 //     a mismatch fails the request and is logged as an incident.
 //  3. A record and its change commit together or not at all.
@@ -24,5 +29,6 @@
 //     up again and tries once more, within the request's deadline.
 //  7. Loaders live for one response, never longer. Every cache key contains
 //     the account.
-//  8. An acknowledged write is on disk: synchronous=FULL.
+//  8. An acknowledged write is on disk: synchronous=FULL, and on PostgreSQL
+//     synchronous_commit is never off.
 package shards

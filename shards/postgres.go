@@ -65,7 +65,7 @@ func openPostgres(ctx context.Context, spec Spec, opts Options, feeds *feeds) (_
 		n.replica = true
 		e.replicas = append(e.replicas, n)
 	}
-	if e.schema, err = readCatalogue(ctx, e.primary.pool); err != nil {
+	if err = e.readSchema(ctx); err != nil {
 		return nil, err
 	}
 	config, err := postgresConfig(spec.DSN, writeConnections)
@@ -89,6 +89,23 @@ func openPostgres(ctx context.Context, spec Spec, opts Options, feeds *feeds) (_
 	}
 	return e, nil
 }
+
+// readSchema reads it from the first node that answers: a gateway can start, and
+// read, while the primary is away.
+func (e *postgresEngine) readSchema(ctx context.Context) (err error) {
+	for _, n := range e.nodes() {
+		var conn *pgxpool.Conn
+		if conn, err = acquire(ctx, n.pool); err != nil {
+			continue
+		}
+		conn.Release()
+		e.schema, err = readCatalogue(ctx, n.pool)
+		return err
+	}
+	return err
+}
+
+func (e *postgresEngine) nodes() []*node { return append([]*node{e.primary}, e.replicas...) }
 
 // postgresConfig reads a DSN. Its parameters are those of pgxpool; behind a
 // PgBouncer it says default_query_exec_mode=exec or cache_describe.
@@ -127,7 +144,7 @@ func (e *postgresEngine) close() error {
 
 // closeNodes waits for the reads that are open.
 func (e *postgresEngine) closeNodes() {
-	for _, n := range append([]*node{e.primary}, e.replicas...) {
+	for _, n := range e.nodes() {
 		if n != nil {
 			n.pool.Close()
 		}

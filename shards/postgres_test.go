@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -289,5 +290,62 @@ func TestUnknownOutcome(t *testing.T) {
 	out, err := h.Commit(ctx, write)
 	if err != nil || !out.Replayed || out.Position.Seq != 1 {
 		t.Errorf("got %+v, %v", out, err)
+	}
+}
+
+// Two gateways write to the same accounts at once: each history is one, without
+// gaps, and a key has one effect whichever gateway it came to.
+func TestTwoGatewaysWriteToOneAccount(t *testing.T) {
+	t.Parallel()
+	c := Cluster.Cluster(t)
+	db := c.Database(t)
+	gateways := []*Shard{openPostgresTest(t, c, db, Options{}, nil), openPostgresTest(t, c, db, Options{}, nil)}
+	gateways[0].testHandle(t, "a")
+	ctx := context.Background()
+	const writers, writes = 8, 20
+	var effects atomic.Int64
+	var all sync.WaitGroup
+	for i := range writers {
+		for n, s := range gateways {
+			all.Go(func() {
+				h := s.again("a")
+				for k := range writes {
+					id := fmt.Sprintf("g_%d_%d_%d", n, i, k)
+					if k%2 == 0 { // a duplicate of what the other gateway gets
+						id = fmt.Sprintf("g_%d_%d", i, k)
+					}
+					w := &Write{Ops: []Op{createGroup(id, id)}, Key: &IdempotencyKey{Key: id, Field: "f", Input: "i"}, Memo: []byte(`{}`)}
+					out, err := h.Commit(ctx, w)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					if !out.Replayed {
+						effects.Add(1)
+					}
+					if _, at, there, err := h.served(t, id); err != nil || !there || at.Before(out.Position) {
+						t.Errorf("%s, written at %+v, is not there at %+v: %v", id, out.Position, at, err)
+					}
+				}
+			})
+		}
+	}
+	all.Wait()
+	const want = writers * writes * 3 / 2
+	strong := gateways[1].again("a")
+	strong.Strong()
+	snap, at, err := strong.open(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer snap.Close()
+	changes, err := snap.Changes(ctx, 0, at.Seq, nil, 1<<30)
+	if err != nil || effects.Load() != want || at.Seq != want || len(changes) != want {
+		t.Fatalf("%d effects, %d changes up to %d, %v; want %d", effects.Load(), len(changes), at.Seq, err, want)
+	}
+	for i, c := range changes {
+		if c.Seq != int64(i+1) {
+			t.Fatalf("write %d stands at %d", c.Seq, i+1)
+		}
 	}
 }

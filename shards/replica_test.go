@@ -224,6 +224,14 @@ func TestNodesComeAndGo(t *testing.T) {
 			t.Errorf("got %s", got)
 		}
 	}
+	late, err := Open(ctx, s.Spec, Options{Keys: testKeys}) // a gateway that starts now
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer late.Close()
+	if node, got, there, err := late.again("a").served(t, "g1"); err != nil || !there || got != at {
+		t.Errorf("a gateway that started late: %s has it %t at %+v, %v", node, there, got, err)
+	}
 	c.Primary.Start(t)
 	start := time.Now()
 	eventually(t, "it is written again", func() bool {
