@@ -30,7 +30,7 @@ func BenchmarkUpdateClient(b *testing.B) { benchmark(b, "update") }
 
 // benchmark measures an operation in process, by each handler.
 func benchmark(b *testing.B, name string) {
-	c, err := newContest(b.Context(), b.TempDir(), accounts, nil)
+	c, err := newContest(b.Context(), files(b.TempDir()), accounts, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -19,7 +19,7 @@ type contest struct {
 	data        *dataset
 	contestants []*contestant
 	gateway     *gateway
-	databases   []*database
+	stores      []store
 	// asked makes every set of requests another one: a write repeated writes nothing.
 	asked uint64
 }
@@ -39,31 +39,48 @@ const (
 	ours     = "gatehouse"
 )
 
-// newContest seeds one file with so many accounts and gives each handler a copy of it in dir.
-func newContest(ctx context.Context, dir string, accounts int, trace func(shards.Statement)) (*contest, error) {
+// ground is where the contest's data lies: gatehouse's, and an equal copy for
+// each handler by hand.
+type ground struct {
+	dir   string
+	spec  shards.Spec
+	hands []string
+	// copy opens a copy of what the spec's shard had when it was closed.
+	copy func(ctx context.Context, name string) (store, error)
+}
+
+// files is the ground on SQLite, in dir.
+func files(dir string) ground {
+	path := filepath.Join(dir, "shard.db")
+	return ground{dir, shards.Spec{ID: shardID, Engine: "sqlite", DSN: path}, []string{byHand, grouping}, func(ctx context.Context, name string) (store, error) {
+		file := filepath.Join(dir, fileOf(name))
+		if err := copyFile(path, file); err != nil {
+			return nil, err
+		}
+		return openDatabase(ctx, file, name == grouping)
+	}}
+}
+
+// newContest seeds a shard with so many accounts and gives each handler a copy of it.
+func newContest(ctx context.Context, g ground, accounts int, trace func(shards.Statement)) (*contest, error) {
 	keys, err := shards.NewKeyring(secret('k'))
 	if err != nil {
 		return nil, err
 	}
 	c := &contest{}
-	path := filepath.Join(dir, "shard.db")
-	if c.data, err = seed(ctx, path, keys, accounts); err != nil {
+	if c.data, err = seed(ctx, g.spec, keys, accounts); err != nil {
 		return nil, fmt.Errorf("seed: %w", err)
 	}
 	hands := map[string]*hand{}
-	for _, name := range []string{byHand, grouping} {
-		file := filepath.Join(dir, fileOf(name))
-		if err := copyFile(path, file); err != nil {
-			return nil, err
-		}
-		db, err := openDatabase(ctx, file, name == grouping)
+	for _, name := range g.hands {
+		db, err := g.copy(ctx, name)
 		if err != nil {
 			return nil, err
 		}
-		c.databases = append(c.databases, db)
+		c.stores = append(c.stores, db)
 		hands[name] = newHand(nil, keys, db)
 	}
-	if c.gateway, err = newGateway(ctx, path, keys, c.data, trace); err != nil {
+	if c.gateway, err = newGateway(ctx, g.spec, g.dir, keys, c.data, trace); err != nil {
 		return nil, err
 	}
 	for _, h := range hands {
@@ -76,7 +93,7 @@ func newContest(ctx context.Context, dir string, accounts int, trace func(shards
 	c.contestants = []*contestant{
 		{name: static, onlyFor: all, handler: c.static},
 		{name: byHand, onlyFor: all, handler: func(*operation) http.Handler { return hands[byHand] }},
-		{name: grouping, onlyFor: func(op *operation) bool { return op.write }, handler: func(*operation) http.Handler { return hands[grouping] }},
+		{name: grouping, onlyFor: func(op *operation) bool { return op.write && hands[grouping] != nil }, handler: func(*operation) http.Handler { return hands[grouping] }},
 		{name: ours, onlyFor: all, handler: func(*operation) http.Handler { return c.gateway }, envelope: true},
 	}
 	return c, nil
@@ -87,7 +104,7 @@ func fileOf(name string) string { return strings.NewReplacer(" ", "-", ",", "").
 
 func (c *contest) close() error {
 	err := c.gateway.close()
-	for _, db := range c.databases {
+	for _, db := range c.stores {
 		if err2 := db.close(); err == nil {
 			err = err2
 		}

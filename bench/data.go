@@ -32,11 +32,11 @@ type account struct {
 	Cursors []string
 }
 
-// seed fills a new shard file at path through the front door of package shards.
-func seed(ctx context.Context, path string, keys *shards.Keyring, accounts int) (*dataset, error) {
+// seed fills a new shard through the front door of package shards.
+func seed(ctx context.Context, spec shards.Spec, keys *shards.Keyring, accounts int) (*dataset, error) {
 	// A minute a write, so that lists have an order by time.
 	clock := time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)
-	shard, err := shards.Open(ctx, shards.Spec{ID: shardID, Engine: "sqlite", DSN: path}, shards.Options{
+	shard, err := shards.Open(ctx, spec, shards.Options{
 		Keys: keys, Create: true, Now: func() time.Time { clock = clock.Add(time.Minute); return clock },
 	})
 	if err != nil {

@@ -9,7 +9,26 @@ import (
 	"time"
 )
 
-// database is the hand-written handler's way to its file: pinned connections
+// store is a hand-written handler's way to its data.
+type store interface {
+	// read runs f in a read transaction of an account.
+	read(ctx context.Context, account string, f func(session) error) error
+	// write runs f in a transaction of an account and returns when it is on disk.
+	write(account string, f func(context.Context, session) error) error
+	close() error
+}
+
+// session is an open transaction.
+type session interface {
+	// each calls f for every row.
+	each(ctx context.Context, f func(scanner) error, text string, args ...any) error
+	// exec returns how many rows it changed.
+	exec(ctx context.Context, text string, args ...any) (int64, error)
+}
+
+type scanner interface{ Scan(into ...any) error }
+
+// database is the store in a SQLite file: pinned connections
 // with prepared statements, as many and with the same settings as gatehouse's.
 type database struct {
 	reads, writes *sql.DB
@@ -67,19 +86,17 @@ func (d *database) close() error {
 	return err
 }
 
-// read runs f in a read transaction.
-func (d *database) read(ctx context.Context, f func(*conn) error) error {
+func (d *database) read(ctx context.Context, _ string, f func(session) error) error {
 	select {
 	case c := <-d.free:
 		defer func() { d.free <- c }()
-		return c.transact(ctx, "BEGIN", "ROLLBACK", f)
+		return c.transact(ctx, "BEGIN", "ROLLBACK", func(c *conn) error { return f(c) })
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// write runs f in a transaction and returns when it is on disk.
-func (d *database) write(f func(context.Context, *conn) error) error {
+func (d *database) write(_ string, f func(context.Context, session) error) error {
 	if d.group != nil {
 		return d.group.do(f)
 	}
@@ -124,8 +141,7 @@ func (c *conn) exec(ctx context.Context, text string, args ...any) (int64, error
 	return r.RowsAffected()
 }
 
-// each calls f for every row.
-func (c *conn) each(ctx context.Context, f func(*sql.Rows) error, text string, args ...any) error {
+func (c *conn) each(ctx context.Context, f func(scanner) error, text string, args ...any) error {
 	s, err := c.stmt(text)
 	if err != nil {
 		return err

@@ -31,19 +31,19 @@ type gateway struct {
 	pool      *shards.Pool
 }
 
-// newGateway returns gatehouse in front of the seeded shard at path, and gives
-// the accounts of d their tokens.
-func newGateway(ctx context.Context, path string, keys *shards.Keyring, d *dataset, trace func(shards.Statement)) (*gateway, error) {
+// newGateway returns gatehouse in front of a seeded shard, with its directory in
+// dir, and gives the accounts of d their tokens.
+func newGateway(ctx context.Context, spec shards.Spec, dir string, keys *shards.Keyring, d *dataset, trace func(shards.Statement)) (*gateway, error) {
 	scopes, err := resolvers.Scopes()
 	if err != nil {
 		return nil, err
 	}
 	g := &gateway{pool: shards.NewPool(shards.Options{Keys: keys, Trace: trace})}
-	g.directory, err = tenancy.OpenDirectory(ctx, filepath.Join(filepath.Dir(path), "directory.db"), tenancy.Options{Scopes: scopes})
+	g.directory, err = tenancy.OpenDirectory(ctx, filepath.Join(dir, "directory.db"), tenancy.Options{Scopes: scopes})
 	if err != nil {
 		return nil, err
 	}
-	if err := g.directory.AddShard(ctx, tenancy.Shard{ID: shardID, Engine: "sqlite", DSN: path, Region: region}); err != nil {
+	if err := g.directory.AddShard(ctx, tenancy.Shard{ID: shardID, Engine: spec.Engine, DSN: spec.DSN, Region: region}); err != nil {
 		return nil, err
 	}
 	for i, a := range d.Accounts {

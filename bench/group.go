@@ -13,7 +13,7 @@ type grouper struct {
 }
 
 type waiting struct {
-	write func(context.Context, *conn) error
+	write func(context.Context, session) error
 	err   error
 	done  chan struct{}
 }
@@ -30,7 +30,7 @@ func (g *grouper) stop() {
 	<-g.ended
 }
 
-func (g *grouper) do(write func(context.Context, *conn) error) error {
+func (g *grouper) do(write func(context.Context, session) error) error {
 	w := &waiting{write: write, done: make(chan struct{})}
 	g.queue <- w
 	<-w.done

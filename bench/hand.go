@@ -24,10 +24,10 @@ type hand struct {
 	*http.ServeMux
 	gate *tenancy.Gate
 	keys *shards.Keyring
-	db   *database
+	db   store
 }
 
-func newHand(gate *tenancy.Gate, keys *shards.Keyring, db *database) *hand {
+func newHand(gate *tenancy.Gate, keys *shards.Keyring, db store) *hand {
 	h := &hand{ServeMux: http.NewServeMux(), gate: gate, keys: keys, db: db}
 	for name, f := range map[string]answer{
 		"client": h.client, "page": h.page, "pipeline": h.pipeline, "create": h.create, "update": h.update,

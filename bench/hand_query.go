@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 
 	"gatehouse/shards"
@@ -30,7 +29,7 @@ func (h *hand) client(ctx context.Context, c *call) (any, shards.Position, error
 	var out struct {
 		Client *client `json:"client"`
 	}
-	at, err := h.snapshot(ctx, c, func(db *conn) error {
+	at, err := h.snapshot(ctx, c, func(db session) error {
 		id, err := json.Marshal([]string{in.ID})
 		if err != nil {
 			return err
@@ -89,7 +88,7 @@ func (h *hand) page(ctx context.Context, c *call) (any, shards.Position, error) 
 			} `json:"pageInfo"`
 		} `json:"clients"`
 	}
-	at, err := h.snapshot(ctx, c, func(db *conn) error {
+	at, err := h.snapshot(ctx, c, func(db session) error {
 		var parent string
 		found, err := c.rows(ctx, db, text, args, &parent)
 		if err != nil {
@@ -149,16 +148,16 @@ func (h *hand) pipeline(ctx context.Context, c *call) (any, shards.Position, err
 	var out struct {
 		Pipeline []*stage `json:"leadPipeline"`
 	}
-	at, err := h.snapshot(ctx, c, func(db *conn) error {
+	at, err := h.snapshot(ctx, c, func(db session) error {
 		byName := map[string]*stage{}
 		for _, name := range stages {
 			s := &stage{Stage: name, Leads: list{Nodes: make([]lead, 0, stageSize)}}
 			byName[name], out.Pipeline = s, append(out.Pipeline, s)
 		}
-		err := db.each(ctx, func(rows *sql.Rows) error {
+		err := db.each(ctx, func(row scanner) error {
 			var one stage
 			var total float64
-			if err := rows.Scan(&one.Stage, &one.Count, &total); err != nil {
+			if err := row.Scan(&one.Stage, &one.Count, &total); err != nil {
 				return err
 			}
 			s := byName[one.Stage]

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 
@@ -36,8 +35,8 @@ const (
 )
 
 // snapshot runs f on one snapshot of the caller's account and returns its position.
-func (h *hand) snapshot(ctx context.Context, c *call, f func(*conn) error) (at shards.Position, err error) {
-	err = h.db.read(ctx, func(db *conn) error {
+func (h *hand) snapshot(ctx context.Context, c *call, f func(session) error) (at shards.Position, err error) {
+	err = h.db.read(ctx, c.account, func(db session) error {
 		if at, err = head(ctx, db, c.account); err != nil {
 			return err
 		}
@@ -46,10 +45,10 @@ func (h *hand) snapshot(ctx context.Context, c *call, f func(*conn) error) (at s
 	return at, err
 }
 
-func head(ctx context.Context, db *conn, account string) (at shards.Position, err error) {
+func head(ctx context.Context, db session, account string) (at shards.Position, err error) {
 	state := "gone"
 	var trimmed, end int64
-	err = db.each(ctx, func(rows *sql.Rows) error { return rows.Scan(&at.Seq, &at.Epoch, &state, &trimmed, &end) }, selectHead, account)
+	err = db.each(ctx, func(row scanner) error { return row.Scan(&at.Seq, &at.Epoch, &state, &trimmed, &end) }, selectHead, account)
 	if err == nil && state == "gone" {
 		err = errors.New("the account is not here")
 	}
@@ -57,13 +56,13 @@ func head(ctx context.Context, db *conn, account string) (at shards.Position, er
 }
 
 // rows returns the records that a statement finds; more are behind their columns.
-func (c *call) rows(ctx context.Context, db *conn, text string, args []any, more ...any) (out []row, err error) {
+func (c *call) rows(ctx context.Context, db session, text string, args []any, more ...any) (out []row, err error) {
 	var account string
 	var r row
 	into := append([]any{&account, &r.id, &r.version, &r.created, &r.updated, &r.body}, more...)
-	err = db.each(ctx, func(rows *sql.Rows) error {
+	err = db.each(ctx, func(row scanner) error {
 		r.body = nil
-		if err := rows.Scan(into...); err != nil {
+		if err := row.Scan(into...); err != nil {
 			return err
 		}
 		out = append(out, r)
@@ -73,7 +72,7 @@ func (c *call) rows(ctx context.Context, db *conn, text string, args []any, more
 }
 
 // names returns the records with these ids that there are.
-func (c *call) names(ctx context.Context, db *conn, text string, ids map[string]*named) error {
+func (c *call) names(ctx context.Context, db session, text string, ids map[string]*named) error {
 	if len(ids) == 0 {
 		return nil
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -67,7 +66,7 @@ func (h *hand) create(_ context.Context, c *call) (any, shards.Position, error) 
 	}
 	var at shards.Position
 	id, when := shards.NewID("client"), now()
-	err = h.db.write(func(ctx context.Context, db *conn) (err error) {
+	err = h.db.write(c.account, func(ctx context.Context, db session) (err error) {
 		if at, err = raise(ctx, db, c.account); err != nil {
 			return err
 		}
@@ -118,7 +117,7 @@ func (h *hand) update(_ context.Context, c *call) (any, shards.Position, error) 
 	var at shards.Position
 	var changed client
 	when := now()
-	err = h.db.write(func(ctx context.Context, db *conn) error {
+	err = h.db.write(c.account, func(ctx context.Context, db session) error {
 		if at, err = raise(ctx, db, c.account); err != nil {
 			return err
 		}
@@ -170,15 +169,15 @@ func (h *hand) update(_ context.Context, c *call) (any, shards.Position, error) 
 }
 
 // raise locks the head and takes the next number.
-func raise(ctx context.Context, db *conn, account string) (at shards.Position, err error) {
-	err = db.each(ctx, func(rows *sql.Rows) error { return rows.Scan(&at.Seq, &at.Epoch) }, raiseHead, account)
+func raise(ctx context.Context, db session, account string) (at shards.Position, err error) {
+	err = db.each(ctx, func(row scanner) error { return row.Scan(&at.Seq, &at.Epoch) }, raiseHead, account)
 	if err == nil && at.Seq == 0 {
 		err = errors.New("the account can't be written")
 	}
 	return at, err
 }
 
-func change(ctx context.Context, db *conn, c *call, seq int64, kind, id string, version int64, patch []byte, when string) error {
+func change(ctx context.Context, db session, c *call, seq int64, kind, id string, version int64, patch []byte, when string) error {
 	actor, err := json.Marshal(c.Caller.Actor)
 	if err != nil {
 		return err

@@ -77,7 +77,7 @@ func run(args []string, out, progress io.Writer) (err error) {
 	}
 	defer os.RemoveAll(dir)
 	fmt.Fprintln(progress, "filling the shard")
-	c, err := newContest(context.Background(), dir, accounts, nil)
+	c, err := newContest(context.Background(), files(dir), accounts, nil)
 	if err != nil {
 		return err
 	}
@@ -86,6 +86,11 @@ func run(args []string, out, progress io.Writer) (err error) {
 			err = err2
 		}
 	}()
+	return c.compare(o, out, progress)
+}
+
+// compare measures all that o asks for, and prints the report.
+func (c *contest) compare(o options, out, progress io.Writer) (err error) {
 	s, err := c.serve()
 	if err != nil {
 		return err

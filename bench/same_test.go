@@ -21,7 +21,7 @@ func TestBothAnswerTheSame(t *testing.T) {
 	var mu sync.Mutex
 	texts := map[string]bool{}
 	dir := t.TempDir()
-	c, err := newContest(context.Background(), dir, 2, func(s shards.Statement) {
+	c, err := newContest(context.Background(), files(dir), 2, func(s shards.Statement) {
 		mu.Lock()
 		texts[s.SQL] = true
 		mu.Unlock()
@@ -45,31 +45,7 @@ func TestBothAnswerTheSame(t *testing.T) {
 			}
 		}
 		for range 30 {
-			a := c.data.Accounts[random.IntN(len(c.data.Accounts))]
-			variables := op.variables(a, random)
-			var answers []any
-			for _, name := range []string{ours, byHand, grouping} {
-				one := c.contestant(name)
-				body := variables
-				if one.envelope {
-					body = append(append(bytes.Clone(op.bodies(true).before), variables...), '}')
-				}
-				text, err := ask(one.handler(op), "/"+op.name, a, body)
-				if err != nil {
-					t.Fatal(err)
-				}
-				var v any
-				if err := json.Unmarshal(text, &v); err != nil {
-					t.Fatal(err)
-				}
-				if op.write {
-					forget(v)
-				}
-				answers = append(answers, v)
-			}
-			if !reflect.DeepEqual(answers[0], answers[1]) || !reflect.DeepEqual(answers[0], answers[2]) {
-				t.Fatalf("%s %s:\n%s %v\n%s %v\n%s %v", op.name, variables, ours, answers[0], byHand, answers[1], grouping, answers[2])
-			}
+			c.alike(t, op, random, ours, byHand, grouping)
 		}
 	}
 	for what, query := range stored {
@@ -78,6 +54,37 @@ func TestBothAnswerTheSame(t *testing.T) {
 			if got := storedIn(t, filepath.Join(dir, fileOf(name)), query); !reflect.DeepEqual(got, want) {
 				t.Errorf("%s: the %s differ from gatehouse's", name, what)
 			}
+		}
+	}
+}
+
+// alike asks all of these the same, and wants the same answer.
+func (c *contest) alike(t *testing.T, op *operation, random *rand.Rand, names ...string) {
+	t.Helper()
+	a := c.data.Accounts[random.IntN(len(c.data.Accounts))]
+	variables := op.variables(a, random)
+	var first any
+	for i, name := range names {
+		one := c.contestant(name)
+		body := variables
+		if one.envelope {
+			body = append(append(bytes.Clone(op.bodies(true).before), variables...), '}')
+		}
+		text, err := ask(one.handler(op), "/"+op.name, a, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var v any
+		if err := json.Unmarshal(text, &v); err != nil {
+			t.Fatal(err)
+		}
+		if op.write {
+			forget(v)
+		}
+		if i == 0 {
+			first = v
+		} else if !reflect.DeepEqual(v, first) {
+			t.Fatalf("%s %s:\n%s %v\n%s %v", op.name, variables, names[0], first, name, v)
 		}
 	}
 }

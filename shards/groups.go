@@ -35,9 +35,14 @@ func newGroups(pool *pgxpool.Pool, schema map[string]*Table, opts Options) *grou
 	}
 }
 
-// commitTimeout bounds a group, with the wait for a connection and for other
-// gateways that write for the account.
-const commitTimeout = 5 * time.Second
+const (
+	// commitTimeout bounds a group, with the wait for a connection and for other
+	// gateways that write for the account.
+	commitTimeout = 10 * time.Second
+	// maxGroupOps is how many changes a group has, where not its first write alone
+	// has more: a head is locked for as long as they take.
+	maxGroupOps = 500
+)
 
 // commit hands a write over and waits for it to be on disk, as committer.commit
 // does. It starts a worker where the account has none.
@@ -84,11 +89,14 @@ func (g *groups) take(account string) []*pending {
 	defer g.mu.Unlock()
 	of := g.waiting[account]
 	var out []*pending
-	for len(of) > 0 && len(out) < maxGroup {
-		if p := of[0]; p.state.CompareAndSwap(0, pendingTaken) {
+	for ops := 0; len(of) > 0 && len(out) < maxGroup; of = of[1:] {
+		p := of[0]
+		if ops += len(p.write.Ops); ops > maxGroupOps && len(out) > 0 {
+			break
+		}
+		if p.state.CompareAndSwap(0, pendingTaken) {
 			out = append(out, p)
 		}
-		of = of[1:]
 	}
 	g.waiting[account] = of
 	if len(out) == 0 {
