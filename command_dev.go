@@ -76,7 +76,7 @@ func (c *devCommand) gateway(ctx context.Context, o *office, secrets devSecrets,
 		page.Tokens = append(page.Tokens, graphiql.Token{Account: t.Account, Role: t.Role, Token: t.Token})
 	}
 	g, err = newGateway(o, settings{
-		Auth: auth, Keys: keys, Log: log, Introspection: true, ServeSchema: true, GraphiQL: page,
+		Auth: auth, Keys: keys, Log: log, Introspection: true, Cache: defaultCache, ServeSchema: true, GraphiQL: page,
 	})
 	return g, tokens, err
 }

@@ -42,7 +42,7 @@ func (c *serveCommand) run(ctx context.Context, _, stderr io.Writer) error {
 		return err
 	}
 	gateway, err := newGateway(o, settings{
-		Auth: auth, Keys: files.keys, Log: log, Served: m.served, Manifests: files.manifests, Plain: !config.Projection,
+		Auth: auth, Keys: files.keys, Log: log, Served: m.served, Manifests: files.manifests, Plain: !config.Projection, Cache: int(config.Cache),
 		Introspection: config.Introspection, IntrospectionRoles: config.IntrospectionRoles,
 		// The page of the schema asks nobody who they are.
 		ServeSchema: config.Introspection && len(config.IntrospectionRoles) == 0, Limits: config.Limits,

@@ -43,6 +43,7 @@ type config struct {
 	IntrospectionRoles []string     `yaml:"introspectionRoles"` // empty: everybody
 	// Projection answers reads from the stored bodies; without it each field is resolved by itself.
 	Projection       bool     `yaml:"projection"`
+	Cache            int64    `yaml:"cache"`            // bytes of answers that are kept; 0: none
 	TrustedDocuments []string `yaml:"trustedDocuments"` // manifests: files
 	Log              struct {
 		Level  string `yaml:"level"`
@@ -91,10 +92,13 @@ type limitsConfig struct {
 	Documents   guard.Limits  `yaml:"documents"`
 }
 
+// defaultCache holds some ten thousand pages.
+const defaultCache = 64 << 20
+
 func defaultConfig() config {
 	c := config{Listen: "127.0.0.1:8080", RequireShards: true}
 	c.HTTP.IdleTimeout, c.HTTP.Drain = defaultIdle, defaultDrain
-	c.Projection = true
+	c.Projection, c.Cache = true, defaultCache
 	c.Limits = limitsConfig{
 		MaxBody: transport.DefaultMaxBody, Timeout: transport.DefaultTimeout, Cost: transport.DefaultMaxCost,
 		Points: tenancy.DefaultPoints, Burst: tenancy.DefaultBurst, Concurrency: tenancy.DefaultConcurrency,

@@ -12,6 +12,7 @@ import (
 )
 
 const (
+	maxCache   = 16 << 30
 	maxMaxBody = 64 << 20
 	// maxTimeout lets an answer be written before the connection's own timeout.
 	maxTimeout = 25 * time.Second
@@ -34,6 +35,9 @@ func (c *config) check() (wrong problems) {
 	wrong = append(wrong, c.checkHTTP()...)
 	if c.Data == "" && c.Directory == "" {
 		add("data is missing: the folder with the account directory; or directory, where it is on PostgreSQL")
+	}
+	if c.Cache < 0 || c.Cache > maxCache {
+		add("cache must be 0 to %d bytes", maxCache)
 	}
 	if len(c.Regions) == 0 {
 		add("regions is missing: those whose accounts this gateway may serve, for example [UK]")

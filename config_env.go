@@ -44,6 +44,7 @@ func (c *config) override(lookup lookupEnv) (wrong problems) {
 		"GATEHOUSE_LIMITS_CONCURRENCY":    &c.Limits.Concurrency,
 		"GATEHOUSE_INTROSPECTION":         &c.Introspection,
 		"GATEHOUSE_PROJECTION":            &c.Projection,
+		"GATEHOUSE_CACHE":                 &c.Cache,
 		"GATEHOUSE_LOG_LEVEL":             &c.Log.Level,
 		"GATEHOUSE_LOG_FORMAT":            &c.Log.Format,
 	}

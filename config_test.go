@@ -175,7 +175,7 @@ func TestTheEnvironmentCountsMoreThanTheFile(t *testing.T) {
 	t.Parallel()
 	env := map[string]string{
 		"GATEHOUSE_LISTEN": "127.0.0.1:1", "GATEHOUSE_LIMITS_MAX_BODY": "77", "GATEHOUSE_LIMITS_TIMEOUT": "3s",
-		"GATEHOUSE_INTROSPECTION": "true", "GATEHOUSE_PROJECTION": "false", "GATEHOUSE_TOKENS_CLAIMS_ACCOUNT": "org", "GATEHOUSE_LIMITS_DOCUMENTS_ROOT_FIELDS": "7", "S": "$x" + testSecret,
+		"GATEHOUSE_INTROSPECTION": "true", "GATEHOUSE_PROJECTION": "false", "GATEHOUSE_CACHE": "0", "GATEHOUSE_TOKENS_CLAIMS_ACCOUNT": "org", "GATEHOUSE_LIMITS_DOCUMENTS_ROOT_FIELDS": "7", "S": "$x" + testSecret,
 	}
 	lookup := func(name string) (string, bool) { v, ok := env[name]; return v, ok }
 	path := configFor(t, "d", "tokens: {secrets: ['pre-${S}']}\n")
@@ -184,7 +184,7 @@ func TestTheEnvironmentCountsMoreThanTheFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := defaultConfig()
-	want.Listen, want.Data, want.Regions, want.Introspection, want.Projection = "127.0.0.1:1", "d", []string{"UK"}, true, false
+	want.Listen, want.Data, want.Regions, want.Introspection, want.Projection, want.Cache = "127.0.0.1:1", "d", []string{"UK"}, true, false, 0
 	want.Secrets.Bookmarks, want.Tokens.Secrets = []string{testSecret}, []string{"pre-$x" + testSecret}
 	want.Tokens.Claims.Account, want.Limits.MaxBody, want.Limits.Timeout, want.Limits.Documents.RootFields = "org", 77, 3*time.Second, 7
 	if !reflect.DeepEqual(got, want) {

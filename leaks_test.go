@@ -23,7 +23,7 @@ var isoLeaks = []struct {
 }{
 	{"records are remembered between queries, by id", []isoEdit{
 		{"resolvers/response.go", "\tmu      sync.Mutex\n", "\tremembers bool\n\tmu      sync.Mutex\n"},
-		{"resolvers/executor.go", "return next(ctx)\n\t})\n\tif !o.Plain {", "if r != nil {\n\t\t\tr.remembers = true\n\t\t}\n\t\treturn next(ctx)\n\t})\n\tif !o.Plain {"},
+		{"resolvers/executor.go", "\t\tdefer r.close()\n\t\tif o.Cache > 0 {\n", "\t\tr.remembers = true\n\t\tdefer r.close()\n\t\tif o.Cache > 0 {\n"},
 		{"resolvers/response.go", "\t\tr.records[k] = l\n", "\t\tif r.remembers {\n\t\t\tl.account, l.cache = \"\", leakedRecords(k)\n\t\t}\n\t\tr.records[k] = l\n"},
 		{"resolvers/response.go", "\n// recordsOf returns", `
 var leaked sync.Map
@@ -76,6 +76,12 @@ func leakedPages(by string) dataloader.Cache[key, *page] {
 	}},
 	{"an edge does not ask for its scope", []isoEdit{
 		{"resolvers/entity.go", "if err := r.may(k.read); err != nil {\n\t\treturn nil, nil, err", "if err := r.may(k.read); err != nil && parent == \"\" {\n\t\treturn nil, nil, err"},
+	}},
+	{"answers are kept without the account", []isoEdit{
+		{"resolvers/cached.go", "account := r.caller.Account.ID", "account := r.caller.Account.ID[:0]"},
+	}},
+	{"answers are kept without the scopes", []isoEdit{
+		{"resolvers/cached.go", "[...]string{caller.Scopes.String(), ", "[...]string{caller.Scopes.String()[:0], "},
 	}},
 	{"the projector does not ask for an edge's scope", []isoEdit{
 		{"resolvers/projection_load.go", "if x.may(l.edge.target.read) != nil {", "if x.may(l.edge.target.read) != nil && len(recs) == 0 {"},

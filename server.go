@@ -22,6 +22,8 @@ type settings struct {
 	Introspection bool
 	// Plain resolves every field by itself: resolvers.Options.Plain.
 	Plain bool
+	// Cache bounds the answers that are kept, in bytes; none where 0.
+	Cache int
 	// IntrospectionRoles are those that may read the schema; all where empty.
 	IntrospectionRoles []string
 	// ServeSchema serves the schema at /schema.graphql.
@@ -59,7 +61,8 @@ func newGateway(o *office, s settings) (*gateway, error) {
 		return nil, err
 	}
 	executor, err := resolvers.NewExecutor(resolvers.Options{
-		Log: s.Log, Plain: s.Plain, Introspection: s.Introspection, IntrospectionRoles: s.IntrospectionRoles, Documents: documents,
+		Log: s.Log, Plain: s.Plain, Cache: s.Cache,
+		Introspection: s.Introspection, IntrospectionRoles: s.IntrospectionRoles, Documents: documents,
 	})
 	if err != nil {
 		return nil, err

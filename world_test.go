@@ -84,7 +84,7 @@ func newIsoWorld(t testing.TB, without ...string) *isoWorld {
 	w.must(err)
 	auth, err := tenancy.NewAuthenticator(w.directory, tokens, []string{"UK"})
 	w.must(err)
-	executor, err := resolvers.NewExecutor(resolvers.Options{Log: log})
+	executor, err := resolvers.NewExecutor(resolvers.Options{Log: log, Cache: 1 << 20})
 	w.must(err)
 	w.server = httptest.NewServer(transport.NewHandler(transport.Config{
 		Executor: executor, Gate: tenancy.NewGate(auth, w.directory, pool, w.keys), Log: log, Timeout: 20 * time.Second,

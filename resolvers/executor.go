@@ -26,6 +26,8 @@ type Options struct {
 	// IntrospectionRoles, or everybody where that is empty.
 	Introspection      bool
 	IntrospectionRoles []string
+	// Cache bounds the answers that are kept, in bytes; none are where it is 0.
+	Cache int
 	// Documents, where set, holds valid documents by their text, so that
 	// nothing else is validated here. Each is one of Schema's.
 	Documents graphql.Cache[*ast.QueryDocument]
@@ -77,6 +79,7 @@ func NewExecutor(o Options) (*executor.Executor, error) {
 		}
 		return next(withStream(ctx, m))
 	})
+	kept := &answers{cache: newCache(o.Cache), roots: rootFieldsOf(m, whole().Query)}
 	// A query is one response, a mutation one for each root field: what follows
 	// a write must see it.
 	e.AroundResponses(func(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
@@ -91,8 +94,12 @@ func NewExecutor(o Options) (*executor.Executor, error) {
 			return p.respond(ctx, next)
 		}
 		ctx, r := newResponse(ctx, m)
-		if r != nil {
-			defer r.close()
+		if r == nil {
+			return next(ctx)
+		}
+		defer r.close()
+		if o.Cache > 0 {
+			return kept.respond(ctx, r, next)
 		}
 		return next(ctx)
 	})

@@ -100,13 +100,17 @@ func (w *world) request(account string) *tenancy.Request {
 
 // run executes an operation and returns data and errors.
 func (w *world) run(r *tenancy.Request, query string, variables map[string]any) (string, []string) {
+	return w.runBy(w.exec, r, query, variables)
+}
+
+func (w *world) runBy(e *executor.Executor, r *tenancy.Request, query string, variables map[string]any) (string, []string) {
 	ctx := graphql.StartOperationTrace(tenancy.WithRequest(context.Background(), r))
-	rc, errs := w.exec.CreateOperationContext(ctx, &graphql.RawParams{Query: query, Variables: variables})
+	rc, errs := e.CreateOperationContext(ctx, &graphql.RawParams{Query: query, Variables: variables})
 	var res *graphql.Response
 	if errs != nil {
-		res = w.exec.DispatchError(graphql.WithOperationContext(ctx, rc), errs)
+		res = e.DispatchError(graphql.WithOperationContext(ctx, rc), errs)
 	} else {
-		handler, ctx := w.exec.DispatchOperation(ctx, rc)
+		handler, ctx := e.DispatchOperation(ctx, rc)
 		res = handler(ctx)
 	}
 	var out []string

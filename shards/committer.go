@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -15,6 +16,7 @@ import (
 type committer struct {
 	conn   *conn
 	tables map[string]*Table
+	latest *latest
 	now    func() time.Time
 	// committed is told of each group: Options.Committed.
 	committed func(writes int, waited time.Duration)
@@ -45,12 +47,12 @@ const (
 	pendingGivenUp
 )
 
-func startCommitter(db *sql.DB, tables map[string]*Table, opts Options) (*committer, error) {
+func startCommitter(db *sql.DB, tables map[string]*Table, known *latest, opts Options) (*committer, error) {
 	c, err := pin(context.Background(), db, opts.Trace)
 	if err != nil {
 		return nil, err
 	}
-	w := &committer{conn: c, tables: tables, now: opts.Now, committed: opts.Committed, line: newLine(), quit: make(chan struct{}), ended: make(chan struct{})}
+	w := &committer{conn: c, tables: tables, latest: known, now: opts.Now, committed: opts.Committed, line: newLine(), quit: make(chan struct{}), ended: make(chan struct{})}
 	go w.run()
 	return w, nil
 }
@@ -186,5 +188,17 @@ func (w *committer) transact(group []*pending) (err error) {
 			return errors.New("the head moved under its lock")
 		}
 	}
-	return w.conn.commit(ctx)
+	age := w.latest.began()
+	if err := w.conn.commit(ctx); err != nil {
+		w.latest.forget() // who knows
+		return err
+	}
+	// Before anybody is told of the commit.
+	for account, t := range heads {
+		w.latest.saw(age, account, t.Position)
+	}
+	if slices.ContainsFunc(group, func(p *pending) bool { return p.task != nil }) {
+		w.latest.forget()
+	}
+	return nil
 }

@@ -11,6 +11,9 @@ type engine interface {
 	sql() dialect
 	// tables describes the tables of records.
 	tables() map[string]*Table
+	// newest returns the newest position of an account where that is known
+	// without asking the database.
+	newest(account string) (Position, bool)
 	// begin opens a read.
 	begin(ctx context.Context, o *beginning) (read, error)
 	// commit makes a Write of an account as a whole, and returns once it is on

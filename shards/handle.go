@@ -208,6 +208,24 @@ func (h *Handle) on(ctx context.Context, f func(*Shard) error) error {
 	}
 }
 
+// Newest returns the newest position of the account's history where it is known
+// without asking the database, at or past the position that the handle has. The
+// handle has seen it then: what is shown of it needs no read.
+func (h *Handle) Newest(ctx context.Context) (Position, bool) {
+	var p Position
+	known := false
+	err := h.on(ctx, func(shard *Shard) error {
+		p, known = shard.engine.newest(h.account)
+		return nil
+	})
+	at, proven, _ := h.required()
+	if err != nil || !known || p.Before(at) || !proven && at.Epoch != p.Epoch && at != (Position{}) {
+		return Position{}, false
+	}
+	h.saw(at, p)
+	return p, true
+}
+
 // Bookmark prints the newest position that the handle has seen. Where it has
 // seen none it reads the head.
 func (h *Handle) Bookmark(ctx context.Context) (string, error) {

@@ -128,6 +128,9 @@ func postgresConfig(dsn string, connections int32) (*pgxpool.Config, error) {
 
 func (e *postgresEngine) sql() dialect { return postgresSQL }
 
+// newest: other gateways write, too.
+func (e *postgresEngine) newest(string) (Position, bool) { return Position{}, false }
+
 func (e *postgresEngine) tables() map[string]*Table { return e.schema }
 
 func (e *postgresEngine) commit(ctx context.Context, account string, w *Write) (Committed, error) {

@@ -25,6 +25,7 @@ type sqliteEngine struct {
 	trace  func(Statement)
 	schema map[string]*Table
 	writes *committer
+	latest *latest
 
 	// free has the readers' connections that nobody uses, spare a place for
 	// each that may still be opened.
@@ -67,7 +68,7 @@ func openSQLite(ctx context.Context, path string, opts Options) (*sqliteEngine, 
 		e.schema, err = readTables(ctx, e.writer)
 	}
 	if err == nil { // it takes the only connection that writes
-		e.writes, err = startCommitter(e.writer, e.schema, opts)
+		e.writes, err = startCommitter(e.writer, e.schema, e.latest, opts)
 	}
 	if err != nil {
 		e.closeFile()
@@ -95,7 +96,7 @@ func openFile(ctx context.Context, path string, opts Options) (*sqliteEngine, er
 	}
 	readers := max(4, runtime.GOMAXPROCS(0))
 	e := &sqliteEngine{
-		path: path, trace: opts.Trace,
+		path: path, trace: opts.Trace, latest: newLatest(),
 		free: make(chan *conn, readers), spare: make(chan struct{}, readers), closed: make(chan struct{}),
 	}
 	for range readers {
@@ -170,6 +171,8 @@ func (e *sqliteEngine) sql() dialect { return sqliteSQL }
 
 func (e *sqliteEngine) tables() map[string]*Table { return e.schema }
 
+func (e *sqliteEngine) newest(account string) (Position, bool) { return e.latest.get(account) }
+
 func (e *sqliteEngine) commit(ctx context.Context, account string, w *Write) (Committed, error) {
 	return e.writes.commit(ctx, account, w)
 }
@@ -192,14 +195,16 @@ func (e *sqliteEngine) begin(ctx context.Context, o *beginning) (read, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.open(ctx, o); err != nil {
+	age := e.latest.began()
+	if err := c.open(ctx, o, func(h head) { e.latest.saw(age, o.account, h.Position) }); err != nil {
 		e.release(c)
 		return nil, err
 	}
 	return sqliteRead{c, e}, nil
 }
 
-func (c *conn) open(ctx context.Context, o *beginning) error {
+// open begins a read; saw is told of the head.
+func (c *conn) open(ctx context.Context, o *beginning, saw func(head)) error {
 	if err := c.begin(ctx, "BEGIN"); err != nil {
 		return err
 	}
@@ -207,6 +212,7 @@ func (c *conn) open(ctx context.Context, o *beginning) error {
 	if err != nil {
 		return err
 	}
+	saw(h)
 	if err := o.admit(h); err != nil || o.first.SQL == "" {
 		return err
 	}

@@ -27,6 +27,8 @@ type Request struct {
 	Spending *Spending
 	// Turn is the request's right to compute; nil where nobody waits.
 	Turn *Turn
+	// Cache says what the read cache had for the request; "" where it took no part.
+	Cache CacheStatus
 	// Consistency is "" where the caller left it to us, which is AtBookmark.
 	Consistency Consistency
 }
@@ -40,6 +42,14 @@ const (
 	// Strong is the newest of the primary. An account on SQLite has one node, so
 	// there both are the same.
 	Strong Consistency = "strong"
+)
+
+// CacheStatus is how an answer came about, as RFC 9211 puts it.
+type CacheStatus string
+
+const (
+	CacheHit  CacheStatus = "hit"
+	CacheMiss CacheStatus = "fwd=miss"
 )
 
 type requestKey struct{}

@@ -41,7 +41,7 @@ func CORS(origins []string, credentials bool) (func(http.Handler) http.Handler, 
 		AllowedHeaders: []string{
 			"Authorization", "Content-Type", "Bookmark", "Consistency", "Idempotency-Key", "If-None-Match", "Last-Event-ID", requestIDHeader, "Request-Timeout",
 		},
-		ExposedHeaders:   []string{"Bookmark", "ETag", requestIDHeader, "Retry-After"},
+		ExposedHeaders:   []string{"Bookmark", "Cache-Status", "ETag", requestIDHeader, "Retry-After"},
 		AllowCredentials: credentials,
 		MaxAge:           preflightAge,
 	}).Handler, nil

@@ -72,7 +72,7 @@ func TestCORSOfTheEndpoint(t *testing.T) {
 		}
 	}
 	a = s.query("{hello}", "Origin: https://app.example")
-	if a.status != 200 || a.header.Get(allowOrigin) != "https://app.example" || a.header.Get("Access-Control-Expose-Headers") != "Bookmark, Etag, X-Request-Id, Retry-After" ||
+	if a.status != 200 || a.header.Get(allowOrigin) != "https://app.example" || a.header.Get("Access-Control-Expose-Headers") != "Bookmark, Cache-Status, Etag, X-Request-Id, Retry-After" ||
 		strings.Join(a.header.Values("Vary"), ", ") != "Origin, Accept, Accept-Encoding, Authorization" {
 		t.Errorf("got %d %v", a.status, a.header)
 	}

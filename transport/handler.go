@@ -185,6 +185,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(ctx, w, mediaType, request, err)
 		return
 	}
+	if request.Cache != "" {
+		w.Header().Set("Cache-Status", "gatehouse; "+string(request.Cache))
+	}
 	h.writeResponse(w, r, mediaType, status, response, bookmark(ctx, request), operation.taken.rest)
 }
 
