@@ -98,7 +98,7 @@ func (s *eventStream) write(ctx context.Context, events <-chan payload, numbered
 			s.event("next", id, p.text)
 			silent = 0
 		case <-tick.C:
-			if _, err := a.confirm(ctx); err != nil {
+			if err := a.confirm(ctx); err != nil {
 				return err
 			}
 			if silent++; silent == silentFor {

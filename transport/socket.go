@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -22,6 +23,9 @@ const (
 	subprotocol = "graphql-transport-ws"
 	// initWithin is how long a client has from the handshake to connection_init.
 	initWithin = 3 * time.Second
+	// maxInit bounds a message of somebody who is not admitted yet, in bytes; as
+	// net/http bounds the header of a request.
+	maxInit = 32 << 10
 	// pingEvery is how often a socket is pinged, and silenceFor after how long
 	// without a word, an answer to a ping included, nobody is thought to be there.
 	pingEvery  = 25 * time.Second
@@ -80,15 +84,24 @@ func (h *handler) checkUpgrade(r *http.Request) error {
 		return badRequest(http.StatusMethodNotAllowed, "a WebSocket begins with GET").with("Allow", http.MethodGet)
 	case !slices.Equal(r.Header.Values("Sec-Websocket-Version"), []string{"13"}):
 		return badRequest(http.StatusUpgradeRequired, "only version 13 of WebSocket is possible here").with("Sec-WebSocket-Version", "13")
-	case len(r.Header.Values("Sec-Websocket-Key")) != 1:
-		return badRequest(http.StatusBadRequest, "the handshake needs one Sec-WebSocket-Key")
-	case len(origins) == 0, len(origins) == 1 && h.sameOrigin(origins[0], r.Host):
+	case !r.ProtoAtLeast(1, 1) || !validSocketKey(r.Header.Values("Sec-Websocket-Key")):
+		return badRequest(http.StatusBadRequest, "the handshake needs one Sec-WebSocket-Key of 16 bytes, over HTTP/1.1")
+	case len(origins) == 0, len(origins) == 1 && h.mayOpen(origins[0], r.Host):
 		return nil
 	}
 	return &refusal{status: http.StatusForbidden, code: shards.Forbidden, message: "pages of this origin may not open a socket"}
 }
 
-func (h *handler) sameOrigin(origin, host string) bool {
+func validSocketKey(values []string) bool {
+	if len(values) != 1 {
+		return false
+	}
+	key, err := base64.StdEncoding.DecodeString(values[0])
+	return err == nil && len(key) == 16
+}
+
+// mayOpen reports whether a page of this origin may open a socket.
+func (h *handler) mayOpen(origin, host string) bool {
 	if slices.Contains(h.origins, origin) || slices.Contains(h.origins, "*") {
 		return true
 	}
@@ -129,7 +142,7 @@ func (h *handler) serveSocket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	x.protocol = "websocket"
-	conn.SetReadLimit(h.maxBody)
+	conn.SetReadLimit(maxInit)
 	s := &socket{h: h, conn: conn, r: r, out: make(chan []byte, maxQueued), ending: make(chan struct{}), leave: func() {}}
 	s.heard.Store(time.Now().Unix())
 	writes, stopWriting := context.WithCancel(context.Background())
@@ -277,7 +290,7 @@ func (s *socket) writeOne(ctx context.Context, text []byte) error {
 // has been heard of for long; it returns a message to send, if one is due.
 func (s *socket) lookAfter(ctx context.Context, ping bool) []byte {
 	if a := s.authority.Load(); a != nil {
-		if _, err := a.confirm(ctx); err != nil {
+		if err := a.confirm(ctx); err != nil {
 			s.fail(err)
 			return nil
 		}

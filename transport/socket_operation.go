@@ -71,6 +71,7 @@ func (s *socket) begin(ctx context.Context, payload []byte) error {
 	}
 	s.late.Stop()
 	s.late = nil
+	s.conn.SetReadLimit(s.h.maxBody)
 	s.terms = p.terms
 	s.authority.Store(s.h.authorityOf(caller, s.r.Host))
 	s.send(ctx, messageAck)
@@ -149,9 +150,11 @@ func (s *socket) run(ctx context.Context, params *graphql.RawParams, id string) 
 // prepare begins an operation in a request of its own. It sees what this socket
 // has seen.
 func (s *socket) prepare(ctx context.Context, params *graphql.RawParams) (*tenancy.Request, *operation, error) {
-	caller, err := s.authority.Load().confirm(ctx)
+	caller, err := s.authority.Load().now(ctx)
 	if err != nil {
-		s.fail(err)
+		if shards.CodeOf(err) != shards.Unavailable {
+			s.fail(err)
+		}
 		return nil, nil, err
 	}
 	request := s.h.gate.Request(caller)
@@ -177,7 +180,8 @@ func (s *socket) prepare(ctx context.Context, params *graphql.RawParams) (*tenan
 type operations struct {
 	mu      sync.Mutex
 	byID    map[string]underway
-	count   int
+	count   int // of all there have been
+	active  int // also of those that the client has completed and that are still ending
 	running sync.WaitGroup
 }
 
@@ -193,13 +197,13 @@ func (o *operations) add(id string, cancel context.CancelFunc) (int, error) {
 	if _, taken := o.byID[id]; taken {
 		return 0, &closing{code: closeDuplicate, reason: "Subscriber already exists"}
 	}
-	if len(o.byID) >= maxOperations {
+	if o.active >= maxOperations {
 		return 0, &shards.Error{Code: shards.RateLimited, Message: fmt.Sprintf("a socket has at most %d operations at once", maxOperations), RetryAfter: time.Second}
 	}
 	if o.byID == nil {
 		o.byID = map[string]underway{}
 	}
-	o.count++
+	o.count, o.active = o.count+1, o.active+1
 	o.byID[id] = underway{o.count, cancel}
 	return o.count, nil
 }
@@ -213,10 +217,11 @@ func (o *operations) cancel(id string) {
 	}
 }
 
-// remove forgets an operation, unless its id is already another's.
+// remove forgets an operation that has ended; its id may already be another's.
 func (o *operations) remove(id string, n int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.active--
 	if o.byID[id].n == n {
 		delete(o.byID, id)
 	}

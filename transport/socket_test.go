@@ -160,6 +160,7 @@ func TestSocketCloseCodes(t *testing.T) {
 		{"another credential", []string{`{"type":"connection_init","payload":{"authorization":"Bearer ` + secret + `"}}`}, 4403},
 		{"init twice", []string{initA, initA}, 4429},
 		{"an id twice", []string{initA, subscribe("1"), subscribe("1")}, 4409},
+		{"too long before init", []string{`{"type":"ping","payload":{"x":"` + strings.Repeat("x", 40_000) + `"}}`}, 1009},
 		{"too long", []string{initA, `{"type":"ping","payload":{"x":"` + strings.Repeat("x", 2000) + `"}}`}, 1009},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -224,6 +225,7 @@ func TestSocketHandshakesThatAreRefused(t *testing.T) {
 		{http.MethodPost, upgrade, 405},
 		{http.MethodGet, append(upgrade[:3:3], "Sec-WebSocket-Version: 8"), 426},
 		{http.MethodGet, append(upgrade[:2:2], upgrade[3]), 400},
+		{http.MethodGet, append(upgrade[:2:2], upgrade[3], "Sec-WebSocket-Key: "+secret), 400},
 	} {
 		a := s.send(c.method, "/", "", append(c.headers, "Authorization: Bearer "+secret)...)
 		if a.status != c.status || a.code() != "BAD_REQUEST" || strings.Contains(a.text, secret) {
@@ -408,6 +410,37 @@ func TestSocketEndsWithItsAuthority(t *testing.T) {
 				t.Errorf("%s: got %d %s", code, got, reason)
 			}
 		}
+	}
+}
+
+// Nothing new begins while the directory can't say who may be served, but what
+// runs goes on for a moment.
+func TestSocketWithoutDirectory(t *testing.T) {
+	t.Parallel()
+	var away atomic.Bool
+	s := newServer(t, confirmation(func(context.Context) error {
+		if away.Load() {
+			return &shards.Error{Code: shards.Unavailable, Message: "not now", Err: errors.New(secret)}
+		}
+		return nil
+	}))
+	c := s.open()
+	c.subscribe("wait", "subscription{wait}")
+	c.hear()
+	away.Store(true)
+	c.subscribe("1", "{hello}")
+	if got := c.hear(); !strings.HasPrefix(got, `{"id":"1","type":"error"`) || !strings.Contains(got, "UNAVAILABLE") || strings.Contains(got, secret) {
+		t.Errorf("got %s", got)
+	}
+	away.Store(false)
+	c.subscribe("2", "{hello}")
+	if got := c.hear(); !strings.Contains(got, "world") {
+		t.Errorf("got %s", got)
+	}
+	c.hear()
+	away.Store(true)
+	if code, _ := c.closed(); code != 1013 {
+		t.Errorf("got %d", code)
 	}
 }
 

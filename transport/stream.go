@@ -119,21 +119,30 @@ func (h *handler) authorityOf(caller *tenancy.Caller, host string) *authority {
 	return &authority{gate: h.gate, host: host, caller: caller, confirmed: time.Now()}
 }
 
-// confirm returns the caller as they are now, or why the stream must end.
-func (a *authority) confirm(ctx context.Context) (*tenancy.Caller, error) {
+// now returns the caller as they are now, or why they may not be served.
+func (a *authority) now(ctx context.Context) (*tenancy.Caller, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	now := time.Now()
 	caller, err := a.gate.Confirm(ctx, a.caller, a.host)
-	switch {
-	case err == nil:
-		a.caller, a.confirmed = caller, now
-	case shards.CodeOf(err) == shards.Unavailable && now.Sub(a.confirmed) < unconfirmedFor:
-	case ctx.Err() != nil:
-	default:
-		return nil, err
+	if err == nil {
+		a.caller, a.confirmed = caller, time.Now()
 	}
-	return a.caller, nil
+	return caller, err
+}
+
+// confirm returns why the stream must end, nil while it may go on: for a while
+// also where nobody can say, which lets nothing new begin.
+func (a *authority) confirm(ctx context.Context) error {
+	_, err := a.now(ctx)
+	if err == nil || ctx.Err() != nil {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if shards.CodeOf(err) == shards.Unavailable && time.Since(a.confirmed) < unconfirmedFor {
+		return nil
+	}
+	return err
 }
 
 // payload is one response of a stream, encoded: a copy, because the executor
