@@ -328,6 +328,14 @@ func TestSocketTerms(t *testing.T) {
 			t.Errorf("%s: got %s", extensions, got)
 		}
 	}
+	// What an event has told counts, too. The stub's are ahead of the account's head.
+	c.subscribe("1", "subscription{tick(to:9)}")
+	for range 10 {
+		c.hear()
+	}
+	if got := answer("{head}", "{}"); !strings.Contains(got, "BOOKMARK_AHEAD") {
+		t.Errorf("got %s: it was read from before what the socket has seen", got)
+	}
 	// A credential in the handshake does as well, but not two.
 	other := s.dial("Authorization: Bearer b")
 	other.say(`{"type":"connection_init"}`)
