@@ -11,8 +11,12 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 )
 
-// maxDepth is how deep objects and lists of a request may nest.
-const maxDepth = 64
+const (
+	// maxDepth is how deep objects and lists of a request may nest.
+	maxDepth = 64
+	// maxMembers bounds those of a body that are passed over.
+	maxMembers = 32
+)
 
 // members of a request, in a body and in an address.
 const (
@@ -30,8 +34,11 @@ func malformed(message string) error { return badRequest(http.StatusBadRequest, 
 // decodeEnvelope reads a request as it is in a POST body (invariant 2). Members
 // that the draft doesn't know are passed over.
 func decodeEnvelope(body []byte) (*graphql.RawParams, error) {
-	p := &graphql.RawParams{}
+	p, n := &graphql.RawParams{}, 0
 	err := eachMember(body, maxDepth, func(d *json.Decoder, name string) error {
+		if n++; n > maxMembers {
+			return malformed("the body has too many members")
+		}
 		var value any
 		if err := d.Decode(&value); err != nil {
 			return notAnObject()

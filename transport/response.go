@@ -16,8 +16,10 @@ import (
 const (
 	// maxDocumentErrors is how many faults of one document are told.
 	maxDocumentErrors = 20
-	// maxMessage bounds the message of each, in bytes.
+	// maxMessage bounds the message of each, and maxErrors all of them once they
+	// are encoded, so that the answer stays below 1 KiB; in bytes.
 	maxMessage = 300
+	maxErrors  = 700
 )
 
 // parts is a response whose members are already encoded. An empty one is absent.
@@ -208,6 +210,7 @@ func codeOf(err *gqlerror.Error) shards.Code {
 // document, which may be long (invariant 1).
 func bounded(list gqlerror.List) gqlerror.List {
 	out := make(gqlerror.List, 0, min(len(list), maxDocumentErrors))
+	length := 0
 	for _, err := range list[:min(len(list), maxDocumentErrors)] {
 		short := *err
 		short.Message = cut(err.Message, maxMessage)
@@ -215,6 +218,13 @@ func bounded(list gqlerror.List) gqlerror.List {
 			if name, ok := element.(ast.PathName); ok && len(name) > maxMessage {
 				short.Path = nil
 			}
+		}
+		n := len(encodeErrors(short))
+		for ; len(out) == 0 && n > maxErrors && len(short.Message) > 10; n = len(encodeErrors(short)) {
+			short.Message = cut(short.Message, len(short.Message)/2) // JSON escapes make it longer
+		}
+		if length += n; length > maxErrors && len(out) > 0 {
+			break
 		}
 		out = append(out, &short)
 	}
