@@ -23,7 +23,7 @@ var isoLeaks = []struct {
 }{
 	{"records are remembered between queries, by id", []isoEdit{
 		{"resolvers/response.go", "\tmu      sync.Mutex\n", "\tremembers bool\n\tmu      sync.Mutex\n"},
-		{"resolvers/executor.go", "\t\tdefer r.close()\n\t\tif o.Cache > 0 {\n", "\t\tr.remembers = true\n\t\tdefer r.close()\n\t\tif o.Cache > 0 {\n"},
+		{"resolvers/executor.go", "\t\tdefer r.close()\n\t\tanswer := ", "\t\tr.remembers = true\n\t\tdefer r.close()\n\t\tanswer := "},
 		{"resolvers/response.go", "\t\tr.records[k] = l\n", "\t\tif r.remembers {\n\t\t\tl.account, l.cache = \"\", leakedRecords(k)\n\t\t}\n\t\tr.records[k] = l\n"},
 		{"resolvers/response.go", "\n// recordsOf returns", `
 var leaked sync.Map

@@ -116,7 +116,7 @@ func TestAnAnswerIsBounded(t *testing.T) {
 		"{ " + feeds.String() + "}",
 	} {
 		_, errs := w.run(w.request("a"), query, nil)
-		if len(errs) == 0 || !strings.Contains(errs[0], "DOCUMENT_LIMIT") {
+		if len(errs) != 1 || !strings.Contains(errs[0], "DOCUMENT_LIMIT") {
 			t.Errorf("%.60s: got %.200q", query, errs)
 		}
 	}
@@ -139,7 +139,7 @@ func TestLoadingAheadMeetsEachRecordOnce(t *testing.T) {
 		}
 	}
 	_, errs := w.run(r, "{ groups { nodes { "+strings.Repeat("members { nodes { groups { ", 4)+"id"+strings.Repeat(" } } }", 4)+" } } }", nil)
-	if len(errs) == 0 || !strings.Contains(errs[0], "DOCUMENT_LIMIT") {
+	if len(errs) != 1 || !strings.Contains(errs[0], "DOCUMENT_LIMIT") {
 		t.Errorf("got %.200q", errs)
 	}
 }

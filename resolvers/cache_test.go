@@ -254,3 +254,33 @@ func TestOneMakesTheAnswerForAllWhoWait(t *testing.T) {
 		t.Error("an account that has nothing is kept")
 	}
 }
+
+// Those who wait for another's answer must not hold what it needs to be made.
+func TestWaitingForAnAnswerLeavesTheProcessor(t *testing.T) {
+	t.Parallel()
+	w := newCachingWorld(t, 1<<20, "a")
+	w.fill("a", 3)
+	turns := tenancy.NewTurns(0)
+	query := `{ clients(first: 100) { nodes { name owner { name } group { name } } } }`
+	var wg sync.WaitGroup
+	for n := range 20 {
+		w.must("a", fmt.Sprintf(`mutation { createGroup(input: {name: "new %d"}) { errors { code } } }`, n), nil)
+		for range 40 {
+			wg.Go(func() {
+				r := w.request("a")
+				turn, err := turns.Wait(t.Context(), &r.Caller.Account)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer turn.End()
+				r.Turn = turn
+				r.Handle.OnIdle(turn.Idle)
+				if _, errs := w.runBy(w.caching, r, query, nil); errs != nil {
+					t.Error(errs)
+				}
+			})
+		}
+		wg.Wait()
+	}
+}

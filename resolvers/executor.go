@@ -98,10 +98,17 @@ func NewExecutor(o Options) (*executor.Executor, error) {
 			return next(ctx)
 		}
 		defer r.close()
-		if o.Cache > 0 {
-			return kept.respond(ctx, r, next)
+		answer := func(ctx context.Context) *graphql.Response {
+			out := next(ctx)
+			if r.tooMuch() != nil && out != nil { // once, not in each place that it was met
+				out = &graphql.Response{Errors: gqlerror.List{p.present(ctx, r.tooMuch())}}
+			}
+			return out
 		}
-		return next(ctx)
+		if o.Cache > 0 {
+			return kept.respond(ctx, r, answer)
+		}
+		return answer(ctx)
 	})
 	if !o.Plain {
 		e.AroundFields(newProjector(m, whole()).resolve)

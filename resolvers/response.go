@@ -118,10 +118,16 @@ func (r *response) hand(ctx context.Context, n int) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if r.handed.Add(int64(n)) > maxRecords {
-		return &shards.Error{Code: shards.DocumentLimit, Message: fmt.Sprintf("the answer would have more than %d records and changes; ask for smaller pages", maxRecords)}
+	r.handed.Add(int64(n))
+	return r.tooMuch()
+}
+
+// tooMuch returns an error once the answer has more than it may.
+func (r *response) tooMuch() error {
+	if r.handed.Load() <= maxRecords {
+		return nil
 	}
-	return nil
+	return &shards.Error{Code: shards.DocumentLimit, Message: fmt.Sprintf("the answer would have more than %d records and changes; ask for smaller pages", maxRecords)}
 }
 
 // may refuses a caller who lacks a scope.
