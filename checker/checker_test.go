@@ -4,6 +4,9 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -16,12 +19,30 @@ var (
 
 const sessions = 4 // of each account
 
+var program string // the built gateway
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "gatehouse-checker-")
+		if err != nil {
+			panic(err)
+		}
+		defer os.RemoveAll(dir)
+		program = filepath.Join(dir, "gatehouse")
+		if out, err := exec.Command("go", "build", "-o", program, "gatehouse").CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
+			return 1
+		}
+		return m.Run()
+	}())
+}
+
 // TestSessions checks a deployment that is broken again and again.
 func TestSessions(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a minute; left out by -short")
 	}
-	for _, finding := range check(t, build(t), *length, false) {
+	for _, finding := range check(t, program, *length, false) {
 		t.Error(finding)
 	}
 }

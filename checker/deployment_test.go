@@ -34,17 +34,6 @@ type deployment struct {
 
 var accounts = []string{"acme", "globex"}
 
-// build builds the gateway; with is for the go command.
-func build(t testing.TB, with ...string) string {
-	t.Helper()
-	program := filepath.Join(t.TempDir(), "gatehouse")
-	args := append([]string{"build", "-o", program}, with...)
-	if out, err := exec.Command("go", append(args, "gatehouse")...).CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	return program
-}
-
 func deploy(t testing.TB, program string) *deployment {
 	t.Helper()
 	keys, err := shards.NewKeyring([]byte(secret))

@@ -147,7 +147,7 @@ func (r *run) judge(account string, followed []event) {
 		r.finding("the history of %s: %v", account, err)
 		return
 	}
-	if len(followed) > len(whole) || !reflect.DeepEqual(followed, whole[:len(followed)]) {
+	if len(followed) > len(whole) || len(followed) > 0 && !reflect.DeepEqual(followed, whole[:len(followed)]) {
 		r.finding("a follower of %s has seen another history", account)
 	}
 	n := r.notes[account]

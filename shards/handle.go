@@ -22,6 +22,7 @@ type Handle struct {
 	// proven: at has been seen in a snapshot, or comes from a commit.
 	proven bool
 	strong bool
+	node   string // of the last read
 
 	usage usage
 	idle  func() (resume func())
@@ -65,6 +66,20 @@ func (h *Handle) reachedBy(p Position) {
 	if h.at.Before(p) {
 		h.at, h.proven = p, true
 	}
+}
+
+// Node names the node that served the handle's last read, for the log: primary,
+// or replica-1 and so on; "" before the first one.
+func (h *Handle) Node() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.node
+}
+
+func (h *Handle) servedBy(node string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.node = node
 }
 
 // Strong makes every read of the handle one of the primary's newest state.

@@ -74,6 +74,7 @@ func (s *Snapshot) open(ctx context.Context, first func(*Shard) Statement, row f
 		s.shard, o.first = shard, first(shard)
 		if s.read, err = shard.engine.begin(ctx, o); err == nil {
 			h.saw(at, s.head.Position)
+			h.servedBy(s.read.where())
 		}
 		return err
 	})

@@ -17,8 +17,9 @@ type exchange struct {
 	id        string
 	protocol  string // http, sse or websocket
 	account   string
-	kind      string // query, mutation or subscription
-	name      string // of the operation
+	kind      string        // query, mutation or subscription
+	name      string        // of the operation
+	node      func() string // names what served its last read; may be nil
 	code      string
 	reference string
 	err       error

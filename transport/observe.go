@@ -133,8 +133,12 @@ func (x *exchange) finished(ctx context.Context, took time.Duration) {
 
 func (x *exchange) tell(ctx context.Context, level slog.Level, message string, took time.Duration, attrs ...slog.Attr) {
 	attrs = append(attrs, slog.Duration("duration", took), slog.String("request", x.id))
+	node := ""
+	if x.node != nil {
+		node = x.node()
+	}
 	for _, a := range []slog.Attr{
-		slog.String("account", x.account), slog.String("kind", x.kind), slog.String("operation", cut(x.name, 64)),
+		slog.String("node", node), slog.String("account", x.account), slog.String("kind", x.kind), slog.String("operation", cut(x.name, 64)),
 		slog.String("code", x.code), slog.String("reference", x.reference), slog.String("stack", x.stack),
 	} {
 		if a.Value.String() != "" {

@@ -24,11 +24,11 @@ func TestLogHasOneLineForEachRequest(t *testing.T) {
 	s.query("{hello}", "X-Request-Id: 4", "Authorization: Bearer "+secret)
 	s.send(http.MethodGet, "/graphql?query={fail}&x="+secret, "", "X-Request-Id: 5")
 	want := []map[string]any{
-		{"level": "INFO", "method": "POST", "path": "/", "status": 200.0, "request": "1", "account": "a", "kind": "query", "operation": "Named"},
+		{"level": "INFO", "method": "POST", "path": "/", "status": 200.0, "request": "1", "account": "a", "node": "primary", "kind": "query", "operation": "Named"},
 		{"level": "INFO", "method": "POST", "path": "/", "status": 200.0, "request": "2", "account": "a", "kind": "mutation"},
-		{"level": "WARN", "method": "POST", "path": "/", "status": 400.0, "request": "3", "account": "a", "code": "GRAPHQL_PARSE_FAILED"},
+		{"level": "WARN", "method": "POST", "path": "/", "status": 400.0, "request": "3", "account": "a", "node": "primary", "code": "GRAPHQL_PARSE_FAILED"},
 		{"level": "WARN", "method": "POST", "path": "/", "status": 401.0, "request": "4", "code": "UNAUTHENTICATED"},
-		{"level": "INFO", "method": "GET", "path": "/graphql", "status": 200.0, "request": "5", "account": "a", "kind": "query"},
+		{"level": "INFO", "method": "GET", "path": "/graphql", "status": 200.0, "request": "5", "account": "a", "node": "primary", "kind": "query"},
 	}
 	got := s.wantLines(len(want))
 	for i, line := range got {

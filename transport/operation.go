@@ -10,6 +10,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"gatehouse/tenancy"
 	"gatehouse/transport/guard"
 )
 
@@ -71,6 +72,9 @@ func (p *pipeline) create(whole context.Context, o *operation, params *graphql.R
 		return errNoResponse
 	}
 	x := exchangeFrom(ctx)
+	if request, ok := tenancy.RequestFrom(ctx); ok {
+		x.node = request.Handle.Node
+	}
 	if c := created.Operation; c != nil {
 		x.kind, x.name = string(c.Operation), c.Name
 	}
