@@ -6,6 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -390,6 +393,31 @@ func TestDeferOverEachProtocol(t *testing.T) {
 		}
 	}
 	check("events", parts)
+
+	again := r.Clone(ctx)
+	again.Body = io.NopCloser(strings.NewReader(string(body)))
+	again.Header.Set("Accept", "multipart/mixed;deferSpec=20220824,application/json") // as Apollo's client asks
+	if answer, err = http.DefaultClient.Do(again); err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	kind, parameters, err := mime.ParseMediaType(answer.Header.Get("Content-Type"))
+	if err != nil || kind != "multipart/mixed" || parameters["deferspec"] != "20220824" || answer.Header.Get("Bookmark") == "" {
+		t.Fatal(answer.Header, err)
+	}
+	parts = nil
+	for reader := multipart.NewReader(answer.Body, parameters["boundary"]); ; {
+		part, err := reader.NextPart()
+		if err == io.EOF {
+			break
+		}
+		var one response
+		if err != nil || part.Header.Get("Content-Type") != "application/json; charset=utf-8" || json.NewDecoder(part).Decode(&one) != nil {
+			t.Fatal(part, err)
+		}
+		parts = append(parts, one)
+	}
+	check("multipart", parts)
 
 	_, conn := s.bySocket(t, token, "")
 	text, _ := json.Marshal(map[string]any{"id": "2", "type": "subscribe", "payload": map[string]any{"query": query}})

@@ -62,6 +62,9 @@ func NewExecutor(o Options) (*executor.Executor, error) {
 	}
 	e.AroundOperations(func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
 		op := graphql.GetOperationContext(ctx)
+		if op.Operation.Operation != ast.Subscription {
+			requireAfter(ctx, op)
+		}
 		if deferring, active := defers(op); deferring {
 			request, ok := tenancy.RequestFrom(ctx)
 			if active && ok && request.Incremental && op.Operation.Operation == ast.Query {
@@ -71,7 +74,6 @@ func NewExecutor(o Options) (*executor.Executor, error) {
 			op = graphql.GetOperationContext(ctx)
 		}
 		if op.Operation.Operation != ast.Subscription {
-			requireAfter(ctx, op)
 			return next(ctx)
 		}
 		if !streams(op) {

@@ -12,6 +12,7 @@ const (
 	jsonType     = "application/json"
 	responseType = "application/graphql-response+json"
 	eventType    = "text/event-stream"
+	partsType    = "multipart/mixed"
 )
 
 // accepted is what a client wants its response in.
@@ -20,6 +21,9 @@ type accepted struct {
 	// events: several responses can come as a stream of events. always: a
 	// single one must come so, too.
 	events, always bool
+	// parts: an answer can come in the parts of a multipart body, in the form of
+	// 2022-08-24, which Apollo's client knows.
+	parts bool
 }
 
 // preference is how much a client wants a media type.
@@ -39,6 +43,7 @@ func negotiate(accept []string) (accepted, bool) {
 	if strings.Trim(list, " \t,") == "" {
 		return accepted{mediaType: jsonType}, true
 	}
+	parts := false
 	json, response, events := preference{exact: -1}, preference{exact: -1}, preference{exact: -1}
 	for item := range strings.SplitSeq(list, ",") {
 		name, q, ok := weighted(item)
@@ -50,8 +55,10 @@ func negotiate(accept []string) (accepted, bool) {
 		if name == eventType {
 			events.offer(eventType, name, q)
 		}
+		// Others of its specifications are other formats.
+		parts = parts || name == partsType && q > 0 && strings.Contains(strings.ToLower(item), "deferspec=20220824")
 	}
-	out := accepted{events: events.q > 0, always: events.q > max(json.q, response.q)}
+	out := accepted{events: events.q > 0, always: events.q > max(json.q, response.q), parts: parts}
 	switch {
 	case json.q == 0 && response.q == 0 && events.q == 0:
 		return accepted{mediaType: jsonType}, false

@@ -41,6 +41,8 @@
 //     mode of distinct connections. What is wrong before the stream begins is a
 //     plain HTTP response. The id of an event of a subscription is its bookmark,
 //     and Last-Event-ID goes on from there.
+//   - multipart/mixed, where Accept names it with deferSpec=20220824: for an
+//     answer in parts only.
 //   - A WebSocket that speaks graphql-transport-ws, with the credential in the
 //     handshake or in connection_init, where bookmark and consistency may stand
 //     for all operations, too. Each operation is a request of its own, with

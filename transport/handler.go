@@ -163,7 +163,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	request.LastEventID = r.Header.Get("Last-Event-ID")
 	// A single response comes as an event only to those who want nothing else.
-	request.Incremental = wanted.always || wanted.events && strings.Contains(params.Query, "@defer")
+	request.Incremental = wanted.always || (wanted.events || wanted.parts) && strings.Contains(params.Query, "@defer")
 	deadline, _ := ctx.Deadline()
 	operation, err := h.pipeline.begin(tenancy.WithRequest(r.Context(), request), deadline, params, carrier{
 		mutations: r.Method == http.MethodPost, subscriptions: wanted.events,
@@ -173,6 +173,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer operation.end()
+	if operation.faults == nil && !operation.subscription && request.Incremental && !wanted.events {
+		h.writeMultipart(w, r, request, operation)
+		return
+	}
 	if operation.faults == nil && (operation.subscription || request.Incremental) {
 		cancel() // it has a time of its own
 		if err := h.writeEvents(w, r, request, operation); err != nil {
