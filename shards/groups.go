@@ -132,6 +132,9 @@ func (g *groups) work(account string) {
 			}
 		}
 		if conn != nil {
+			if conn.Conn().IsClosed() {
+				g.pool.Reset() // the others are of the same server
+			}
 			conn.Release()
 		}
 		cancel()

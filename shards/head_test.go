@@ -20,123 +20,129 @@ func wantCode(t *testing.T, err error, want Code) {
 // A fenced account is read, but not written (invariant 6).
 func TestFencedHeadRefusesWrites(t *testing.T) {
 	t.Parallel()
-	s := openTest(t, Options{})
-	h, b := s.testHandle(t, "a"), s.testHandle(t, "b")
-	ctx := context.Background()
-	write := &Write{Ops: []Op{createGroup("g1", "G")}}
-	s.exec(t, "UPDATE head SET state = 'fenced' WHERE account_id = 'a'")
-	var wg sync.WaitGroup
-	for range 4 { // in one group with a neighbour's
-		wg.Go(func() {
-			_, err := h.Commit(ctx, write)
-			wantCode(t, err, Unavailable)
-		})
-	}
-	if _, err := b.Commit(ctx, write); err != nil {
-		t.Error(err)
-	}
-	wg.Wait()
-	snap, at, err := h.open(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer snap.Close()
-	if rows, err := snap.Get(ctx, "groups", []string{"g1"}); err != nil || len(rows) != 0 || at.Seq != 0 {
-		t.Errorf("got %v at %+v, %v", rows, at, err)
-	}
-	s.exec(t, "UPDATE head SET state = 'active' WHERE account_id = 'a'")
-	if _, err := h.Commit(ctx, write); err != nil {
-		t.Error(err)
-	}
+	onBoth(t, func(t *testing.T, open func() *Shard) {
+		s := open()
+		h, b := s.testHandle(t, "a"), s.testHandle(t, "b")
+		ctx := context.Background()
+		write := &Write{Ops: []Op{createGroup("g1", "G")}}
+		s.exec(t, "UPDATE head SET state = 'fenced' WHERE account_id = 'a'")
+		var wg sync.WaitGroup
+		for range 4 { // in one group with a neighbour's
+			wg.Go(func() {
+				_, err := h.Commit(ctx, write)
+				wantCode(t, err, Unavailable)
+			})
+		}
+		if _, err := b.Commit(ctx, write); err != nil {
+			t.Error(err)
+		}
+		wg.Wait()
+		snap, at, err := h.open(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer snap.Close()
+		if rows, err := snap.Get(ctx, "groups", []string{"g1"}); err != nil || len(rows) != 0 || at.Seq != 0 {
+			t.Errorf("got %v at %+v, %v", rows, at, err)
+		}
+		s.exec(t, "UPDATE head SET state = 'active' WHERE account_id = 'a'")
+		if _, err := h.Commit(ctx, write); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // A handle whose shard does not have the account asks for the route once more.
 func TestGoneHeadIsRoutedAgainOnce(t *testing.T) {
 	t.Parallel()
-	from, to := openTest(t, Options{}), openTest(t, Options{})
-	from.testHandle(t, "a")
-	to.testHandle(t, "a")
-	to.exec(t, "UPDATE head SET epoch = 2, seq = 7 WHERE account_id = 'a'")
-	to.exec(t, "INSERT INTO epoch_end (account_id, epoch, seq) VALUES ('a', 1, 7)")
-	from.exec(t, "UPDATE head SET state = 'gone' WHERE account_id = 'a'")
-	ctx := context.Background()
-	var asked []bool
-	handle := func(account string, fresh *Shard) *Handle {
-		asked = nil
-		return NewHandle(account, testKeys, func(_ context.Context, again bool) (*Shard, error) {
-			asked = append(asked, again)
-			if again {
-				return fresh, nil
-			}
-			return from, nil
-		})
-	}
-	write := &Write{Ops: []Op{createGroup("g1", "G")}}
-	h := handle("a", to)
-	out, err := h.Commit(ctx, write)
-	if want := (Position{2, 8}); err != nil || out.Position != want {
-		t.Errorf("got %+v, %v, want %+v", out, err, want)
-	}
-	snap, at, err := h.open(ctx)
-	if err != nil || at != out.Position {
-		t.Fatal(at, err)
-	}
-	snap.Close()
-	if fmt.Sprint(asked) != "[false true]" {
-		t.Errorf("asked %v", asked)
-	}
-	for _, account := range []string{"a", "nobody's"} { // gone from there too, or never there
-		h = handle(account, from)
-		_, _, err = h.open(ctx)
-		wantCode(t, err, Unavailable)
+	onBoth(t, func(t *testing.T, open func() *Shard) {
+		from, to := open(), open()
+		from.testHandle(t, "a")
+		to.testHandle(t, "a")
+		to.exec(t, "UPDATE head SET epoch = 2, seq = 7 WHERE account_id = 'a'")
+		to.exec(t, "INSERT INTO epoch_end (account_id, epoch, seq) VALUES ('a', 1, 7)")
+		from.exec(t, "UPDATE head SET state = 'gone' WHERE account_id = 'a'")
+		ctx := context.Background()
+		var asked []bool
+		handle := func(account string, fresh *Shard) *Handle {
+			asked = nil
+			return NewHandle(account, testKeys, func(_ context.Context, again bool) (*Shard, error) {
+				asked = append(asked, again)
+				if again {
+					return fresh, nil
+				}
+				return from, nil
+			})
+		}
+		write := &Write{Ops: []Op{createGroup("g1", "G")}}
+		h := handle("a", to)
+		out, err := h.Commit(ctx, write)
+		if want := (Position{2, 8}); err != nil || out.Position != want {
+			t.Errorf("got %+v, %v, want %+v", out, err, want)
+		}
+		snap, at, err := h.open(ctx)
+		if err != nil || at != out.Position {
+			t.Fatal(at, err)
+		}
+		snap.Close()
 		if fmt.Sprint(asked) != "[false true]" {
 			t.Errorf("asked %v", asked)
 		}
-		_, err = h.Commit(ctx, write)
-		wantCode(t, err, Unavailable)
-		_, err = h.Bookmark(ctx)
-		wantCode(t, err, Unavailable)
-	}
-	// What the directory can't answer is told as it is.
-	trouble := errors.New("no directory")
-	h = NewHandle("a", testKeys, func(context.Context, bool) (*Shard, error) { return nil, trouble })
-	if _, err := h.Snapshot(ctx); !errors.Is(err, trouble) {
-		t.Errorf("got %v", err)
-	}
+		for _, account := range []string{"a", "nobody's"} { // gone from there too, or never there
+			h = handle(account, from)
+			_, _, err = h.open(ctx)
+			wantCode(t, err, Unavailable)
+			if fmt.Sprint(asked) != "[false true]" {
+				t.Errorf("asked %v", asked)
+			}
+			_, err = h.Commit(ctx, write)
+			wantCode(t, err, Unavailable)
+			_, err = h.Bookmark(ctx)
+			wantCode(t, err, Unavailable)
+		}
+		// What the directory can't answer is told as it is.
+		trouble := errors.New("no directory")
+		h = NewHandle("a", testKeys, func(context.Context, bool) (*Shard, error) { return nil, trouble })
+		if _, err := h.Snapshot(ctx); !errors.Is(err, trouble) {
+			t.Errorf("got %v", err)
+		}
+	})
 }
 
 // Bookmarks of an epoch that ended are translated with its end.
 func TestBookmarksOfOlderEpochs(t *testing.T) {
 	t.Parallel()
-	s := openTest(t, Options{})
-	s.testHandle(t, "a")
-	// Moved at 10, which became 2; went on to 12, and was restored to 7; went on to 8, and moved.
-	s.exec(t, "UPDATE head SET epoch = 4, seq = 8 WHERE account_id = 'a'")
-	s.exec(t, "INSERT INTO epoch_end (account_id, epoch, seq) VALUES ('a', 1, 10), ('a', 2, 7), ('a', 3, 8)")
-	for _, test := range []struct {
-		at   Position
-		want Code
-	}{
-		{Position{1, 0}, ""}, {Position{1, 7}, ""}, {Position{2, 7}, ""}, {Position{3, 8}, ""}, {Position{4, 8}, ""},
-		{Position{1, 11}, BookmarkLost}, {Position{2, 8}, BookmarkLost}, {Position{3, 9}, BookmarkLost},
-		{Position{1, 8}, BookmarkLost}, // it was there after the move, but not after the restore
-		{Position{4, 9}, BookmarkAhead}, {Position{5, 1}, BookmarkAhead},
-	} {
-		h := s.testHandle(t, "a")
-		if err := h.Require(h.BookmarkAt(test.at)); err != nil {
-			t.Fatal(err)
-		}
-		snap, _, err := h.open(context.Background())
-		if CodeOf(err) != test.want {
-			t.Errorf("%+v: got %v, want %q", test.at, err, test.want)
-		}
-		if err == nil {
-			snap.Close()
-			if mark, err := h.Bookmark(context.Background()); err != nil || mark != h.BookmarkAt(Position{4, 8}) {
-				t.Errorf("%+v: got the bookmark %s, %v", test.at, mark, err)
+	onBoth(t, func(t *testing.T, open func() *Shard) {
+		s := open()
+		s.testHandle(t, "a")
+		// Moved at 10, which became 2; went on to 12, and was restored to 7; went on to 8, and moved.
+		s.exec(t, "UPDATE head SET epoch = 4, seq = 8 WHERE account_id = 'a'")
+		s.exec(t, "INSERT INTO epoch_end (account_id, epoch, seq) VALUES ('a', 1, 10), ('a', 2, 7), ('a', 3, 8)")
+		for _, test := range []struct {
+			at   Position
+			want Code
+		}{
+			{Position{1, 0}, ""}, {Position{1, 7}, ""}, {Position{2, 7}, ""}, {Position{3, 8}, ""}, {Position{4, 8}, ""},
+			{Position{1, 11}, BookmarkLost}, {Position{2, 8}, BookmarkLost}, {Position{3, 9}, BookmarkLost},
+			{Position{1, 8}, BookmarkLost}, // it was there after the move, but not after the restore
+			{Position{4, 9}, BookmarkAhead}, {Position{5, 1}, BookmarkAhead},
+		} {
+			h := s.testHandle(t, "a")
+			if err := h.Require(h.BookmarkAt(test.at)); err != nil {
+				t.Fatal(err)
+			}
+			snap, _, err := h.open(context.Background())
+			if CodeOf(err) != test.want {
+				t.Errorf("%+v: got %v, want %q", test.at, err, test.want)
+			}
+			if err == nil {
+				snap.Close()
+				if mark, err := h.Bookmark(context.Background()); err != nil || mark != h.BookmarkAt(Position{4, 8}) {
+					t.Errorf("%+v: got the bookmark %s, %v", test.at, mark, err)
+				}
 			}
 		}
-	}
+	})
 }
 
 // A statement that brings another account's row fails, with nothing (invariant 2).

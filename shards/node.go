@@ -226,5 +226,10 @@ func passing(err error) bool {
 		"57": // operator intervention: it starts, stops, or was told to cancel
 		return true
 	}
-	return refusal.Code == "55P03" // waited too long for a lock
+	switch refusal.Code {
+	case "55P03", // waited too long for a lock
+		"25006": // it is no primary, or not any more
+		return true
+	}
+	return false
 }

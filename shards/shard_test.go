@@ -55,9 +55,26 @@ func (h *Handle) open(ctx context.Context) (*Snapshot, Position, error) {
 	return s, at, err
 }
 
-// exec changes a shard behind everybody's back.
+// onBoth runs a test on either engine.
+func onBoth(t *testing.T, test func(t *testing.T, open func() *Shard)) {
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		test(t, func() *Shard { return openTest(t, Options{}) })
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		c := Cluster.Cluster(t)
+		test(t, func() *Shard { return openPostgresTest(t, c, c.Database(t), Options{}, onePrimary) })
+	})
+}
+
+// exec changes a shard behind everybody's back; on PostgreSQL what is of account a.
 func (s *Shard) exec(t testing.TB, text string, args ...any) {
 	t.Helper()
+	if s.Spec.Engine == "postgres" {
+		exec(t, s.Spec.OwnerDSN, "SELECT set_config('app.account_id', 'a', false); "+text)
+		return
+	}
 	err := s.committer().do(context.Background(), func(ctx context.Context, c *conn) error {
 		_, err := c.exec(ctx, text, args...)
 		return err
