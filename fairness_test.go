@@ -29,7 +29,7 @@ const (
 
 // floods are what a noisy account may do. %d makes one different from the next.
 var floods = map[string]string{
-	"dear queries": `{ clients(first: 100) { nodes { name status group { name } owner { name } leads(first: 10) { nodes { name } } documents(first: 5) { nodes { title } } } } }`,
+	"dear queries": `{ clients(first: 100) { nodes { a%d: name status group { name } owner { name } leads(first: 10) { nodes { name } } documents(first: 5) { nodes { title } } } } }`,
 	"cheap ones":   `{ viewer { account { name } } }`,
 	"new texts":    `{ clients(first: 3) { nodes { a%d: name } } }`,
 	"writes":       `mutation { createClient(input: {name: \"Noise %d\"}) { client { id } errors { code } } }`,

@@ -5,7 +5,7 @@
 //
 // A request's way: method, Accept, Content-Type and announced size; admission
 // (who asks, and for which account); body and envelope; bookmark, consistency
-// and idempotency key; document, sent or named; execution. What costs nothing to refuse is
+// and idempotency key; document, sent or named; its price; execution. What costs nothing to refuse is
 // refused first, and nobody's body is read before they are admitted.
 //
 // # Status codes
@@ -21,12 +21,13 @@
 //	413  BAD_REQUEST: the body is too long; 414: the address is
 //	415  BAD_REQUEST: the body is not announced as UTF-8 JSON
 //	421  MISDIRECTED
-//	429  RATE_LIMITED, with Retry-After: too many streams of the account are open
+//	429  RATE_LIMITED, with Retry-After: the budget is spent, or too many operations
+//	     wait or streams are open
 //	500  INTERNAL, with a reference that the log has too
 //	503  UNAVAILABLE, with Retry-After
 //
-// What is wrong with the document, its operation name or its variables
-// follows the media type: 400 in application/graphql-response+json and 200 in
+// What is wrong with the document, its operation name or its variables, and
+// COST_LIMIT, follows the media type: 400 in application/graphql-response+json and 200 in
 // application/json, as the draft says; UNAVAILABLE and INTERNAL stay 503 and 500
 // there. Once an operation has been executed the status is 200, whatever its
 // fields say (BOOKMARK_AHEAD and BOOKMARK_LOST are found out there); if nothing
@@ -79,7 +80,8 @@
 //     that is not Unicode.
 //  3. Every response has X-Request-Id, and once the account is known its
 //     bookmark, on errors too; that is left out only where it can't be
-//     found out, and after a panic.
+//     found out, after a panic, and with RATE_LIMITED: whoever is over their
+//     budget must not cost a read.
 //  4. A log line never holds credentials, bodies, query text or query strings.
 //  5. A panic is one request's failure, never the process's.
 //  6. No shared cache stores a response, and no cache at all does but one for a

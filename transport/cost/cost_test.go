@@ -81,6 +81,10 @@ func TestWhatOperationsCost(t *testing.T) {
 		{`mutation($in: [UpsertClientInput!]!) { upsertClients(inputs: $in) { bookmark } }`, `{"in": [{"externalId": "1", "patch": {}}, {"externalId": "2", "patch": {}}, {"externalId": "3", "patch": {}}]}`, 1 + 30},
 		{`{ __schema { queryType { name } } }`, "", 1 + 2},
 		{`{ __schema { types { fields { name type { name } } } } }`, "", 1 + 1 + 5*(1+5*2)},
+		// The examples of docs/limits.md.
+		{`{ clients(first: 10) { totalCount nodes { name owner { name } } } }`, "", 32},
+		{`{ groups(first: 10) { nodes { clients(first: 20) { nodes { id } } } } }`, "", 222},
+		{`mutation($in: [UpsertClientInput!]!) { upsertClients(inputs: $in) { results { client { id } } } }`, `{"in": [` + strings.Repeat(`{"externalId": "1", "patch": {}},`, 4) + `{"externalId": "1", "patch": {}}]}`, 56},
 		// Merged in the answer, they are one field.
 		{`{ clients(first: 10) { nodes { id } } clients(first: 10) { nodes { name } } }`, "", 1 + 1 + 10},
 		{`{ ...a ...b } fragment a on Query { clients(first: 10) { nodes { id } } } fragment b on Query { clients(first: 10) { nodes { group { id } } } }`, "", 1 + 1 + 20},
