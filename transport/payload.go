@@ -1,0 +1,78 @@
+package transport
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"gatehouse/tenancy"
+)
+
+// payload is one response of a stream, encoded: a copy, because the executor
+// uses the memory of a response again.
+type payload struct {
+	text     []byte
+	bookmark string
+	// failed has the errors where there is no data: it is the last one then.
+	failed []byte
+}
+
+// responses calls f for each response of an operation, until f returns false.
+// A panic is an INTERNAL response, the last (invariant 5).
+func responses(ctx context.Context, request *tenancy.Request, o *operation, f func(payload) bool) {
+	defer func() {
+		value := recover()
+		if value == nil {
+			return
+		}
+		x := exchangeFrom(ctx)
+		x.stack = string(debug.Stack())
+		refused := refusalOf(fmt.Errorf("panic: %v", value))
+		x.refused(refused)
+		refused.cost = costOf(request)
+		f(refused.payload(""))
+	}()
+	for n := 0; ; n++ {
+		response := o.Next()
+		if response == nil {
+			if n == 0 && !o.subscription { // too late, or not at all
+				refused := refusalOf(o.err())
+				exchangeFrom(ctx).refused(refused)
+				refused.cost = costOf(request)
+				f(refused.payload(bookmark(ctx, request)))
+			}
+			return
+		}
+		p := o.payload(ctx, request, response, n > 0)
+		o.taken.rest()
+		if !f(p) {
+			return
+		}
+	}
+}
+
+// payload encodes a response; later is one behind the first. The bookmark of a
+// subscription is its event's: where it failed there is none, lest somebody
+// goes on from it.
+func (o *operation) payload(ctx context.Context, request *tenancy.Request, response *graphql.Response, later bool) payload {
+	at, _ := response.Extensions["bookmark"].(string)
+	if !o.subscription {
+		at = bookmark(ctx, request)
+	}
+	p := partsOf(response, at)
+	p.hasNext, p.later = response.HasNext, later && !o.subscription
+	out := payload{text: bytes.Join(p.body(), nil), bookmark: at}
+	if response.Data == nil {
+		out.failed = p.errors
+	}
+	return out
+}
+
+// payload is a refusal as a response.
+func (r *refusal) payload(bookmark string) payload {
+	p := r.parts(bookmark)
+	return payload{text: bytes.Join(p.body(), nil), bookmark: bookmark, failed: p.errors}
+}
