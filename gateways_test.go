@@ -89,6 +89,39 @@ func TestManyGatewaysShareADirectory(t *testing.T) {
 	}
 }
 
+// TestOneDeploymentMixesEngines: one gateway, one shard on SQLite, another on
+// PostgreSQL with replicas.
+func TestOneDeploymentMixesEngines(t *testing.T) {
+	t.Parallel()
+	url, data := newDirectoryURL(t), t.TempDir()
+	cluster := postgres.Cluster(t)
+	db := cluster.Database(t)
+	on := func(args ...string) []string { return append(args, "--data", data, "--directory", url) }
+	ok(t, on("migrate")...)
+	ok(t, on("shards", "add", "small", "--engine", "sqlite", "--dsn", "small.db", "--region", "UK")...)
+	ok(t, on("shards", "add", "large", "--engine", "postgres", "--dsn", db.App(cluster.Primary), "--owner-dsn", db.Owner(cluster.Primary),
+		"--replica", "UK="+db.App(cluster.Replicas[0]), "--replica", "UK="+db.App(cluster.Replicas[1]), "--region", "UK")...)
+	keys := map[string]string{}
+	for _, shard := range []string{"small", "large"} {
+		ok(t, on("accounts", "create", shard, "--residency", "UK", "--shard", shard)...)
+		keys[shard] = strings.TrimSpace(ok(t, on("keys", "create", shard, "--name", "k", "--scope", "*:*")...))
+	}
+	s := startGateway(t, url, data)
+	for shard, key := range keys {
+		if answer := s.send(t, key, `mutation { createClient(input: {name: "of `+shard+`"}) { errors { code } } }`); !strings.Contains(answer, `"errors":[]`) {
+			t.Errorf("%s: %s", shard, answer)
+		}
+	}
+	for shard, key := range keys { // each finds its own, from a replica once that has it
+		within(t, 10*time.Second, shard, func() bool {
+			return strings.Contains(s.send(t, key, "{ clients { nodes { name } } }"), `"nodes":[{"name":"of `+shard+`"}]`)
+		})
+	}
+	if out := ok(t, "migrate", "--data", data); strings.Count(out, "up to date") != 3 {
+		t.Error(out)
+	}
+}
+
 func TestCommandsOnADirectoryOfMany(t *testing.T) {
 	t.Parallel()
 	url, data := newDirectoryURL(t), t.TempDir()

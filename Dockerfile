@@ -1,0 +1,13 @@
+# gatehouse in a container. Not run where it was written; docs/deploy-postgres.md
+# is what the tests run.
+FROM golang:1.26 AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+RUN CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /gatehouse .
+
+FROM gcr.io/distroless/static-debian12:nonroot
+COPY --from=build /gatehouse /gatehouse
+ENTRYPOINT ["/gatehouse"]
+CMD ["serve", "--config", "/etc/gatehouse.yml"]
