@@ -39,13 +39,18 @@ type world struct {
 
 func newWorld(t testing.TB, accounts ...string) *world {
 	t.Helper()
+	return newWorldOn(t, newSpec(t), accounts...)
+}
+
+func newWorldOn(t testing.TB, spec shards.Spec, accounts ...string) *world {
+	t.Helper()
 	w := &world{t: t}
 	var err error
 	if w.keys, err = shards.NewKeyring(bytes.Repeat([]byte("k"), 32)); err != nil {
 		t.Fatal(err)
 	}
 	ctx := context.Background()
-	w.shard, err = shards.Open(ctx, newSpec(t),
+	w.shard, err = shards.Open(ctx, spec,
 		shards.Options{Keys: w.keys, Create: true, Trace: func(s shards.Statement) {
 			w.mu.Lock()
 			w.statements = append(w.statements, s)

@@ -31,6 +31,9 @@ func mutate(ctx context.Context, r *response, input any, prepare prepare, done f
 	if err != nil {
 		return outcome{}, err
 	}
+	// A write is prepared from what the primary has: a replica that is behind
+	// would not know a record that is there, or its newest version ever again.
+	r.handle.Strong()
 	for {
 		d := &draft{response: r}
 		c, err := d.attempt(ctx, key, prepare)

@@ -26,7 +26,7 @@ func (t *transaction) oneByOne(ctx context.Context, group []*pending) error {
 	}
 	batch = &pgx.Batch{}
 	t.end(batch, t.seqs, t.changes)
-	if err := t.send(ctx, batch, nil); err != nil {
+	if err := t.send(ctx, batch, func(results pgx.BatchResults) error { return ended(results, batch.Len()) }); err != nil {
 		return t.lost(ctx, err)
 	}
 	return nil

@@ -80,11 +80,10 @@ func (t *transaction) atOnce(ctx context.Context, group []*pending) (bool, error
 	}
 	t.end(batch, seqs, changes)
 	err := t.send(ctx, batch, func(results pgx.BatchResults) error {
-		err := t.began(results)
-		for n := begun; n < batch.Len() && err == nil; n++ {
-			_, err = results.Exec()
+		if err := t.began(results); err != nil {
+			return err
 		}
-		return err
+		return ended(results, batch.Len()-begun)
 	})
 	var refusal *pgconn.PgError
 	switch {
@@ -143,6 +142,21 @@ func (t *transaction) end(batch *pgx.Batch, seqs, changes int64) {
 		queue(batch, t.trace, Statement{raiseHead, []any{t.account, seqs, changes}})
 	}
 	batch.Queue("COMMIT")
+}
+
+// ended reads n results, the last of which is that of COMMIT.
+func ended(results pgx.BatchResults, n int) error {
+	var tag pgconn.CommandTag
+	var err error
+	for range n {
+		if tag, err = results.Exec(); err != nil {
+			return err
+		}
+	}
+	if tag.String() != "COMMIT" { // of a transaction that has failed, COMMIT is ROLLBACK
+		return fmt.Errorf("the transaction ended with %s", tag)
+	}
+	return nil
 }
 
 // whole adds the statements of a write. Its number is seq above the head's.
