@@ -13,6 +13,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -195,14 +196,19 @@ func spent(t *testing.T, f func()) (cpu time.Duration, memory uint64) {
 // TestHostileRequests sends each hostile request on each protocol. It is
 // answered with the right code in less than 1 KiB and takes little of the
 // process, a document that is refused can't be named by its hash afterwards,
-// nothing is left of any of them, and another account is served meanwhile.
+// nothing is left of any of them, and another account is served all the while.
 //
 // It is not parallel: it measures the process.
 func TestHostileRequests(t *testing.T) {
 	w := newHostileWorld(t)
-	w.unharmed()
+	var warm sync.WaitGroup
+	for range 50 { // the shard opens its readers as they are needed, and keeps them
+		warm.Go(w.unharmed)
+	}
+	warm.Wait()
 	w.client.CloseIdleConnections()
 	goroutines, files := runtime.NumGoroutine(), openFiles(t)
+	served := w.serveAnother()
 
 	documents := hostileDocuments()
 	if len(documents) < 60 {
@@ -225,7 +231,6 @@ func TestHostileRequests(t *testing.T) {
 						t.Errorf("%s: named by its hash: %s", h.name, answer)
 					}
 				}
-				w.unharmed()
 			}
 		})
 	}
@@ -241,9 +246,11 @@ func TestHostileRequests(t *testing.T) {
 			if cpu > hostileCPU || memory > hostileMemory {
 				t.Errorf("%s: %v of CPU, %d bytes", h.name, cpu, memory)
 			}
-			w.unharmed()
 		}
 	})
+	if n := served(); n < 100 {
+		t.Errorf("another account was served %d times meanwhile", n)
+	}
 
 	deadline := time.Now().Add(30 * time.Second)
 	for w.client.CloseIdleConnections(); ; time.Sleep(20 * time.Millisecond) {
@@ -257,12 +264,34 @@ func TestHostileRequests(t *testing.T) {
 	}
 }
 
+// serveAnother serves another account all the while, until the function that it
+// returns is called; that says how often it did.
+func (w *hostileWorld) serveAnother() (stop func() (times int)) {
+	stopped, n := make(chan struct{}), 0
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		for ; ; n++ {
+			select {
+			case <-stopped:
+				return
+			case <-time.After(2 * time.Millisecond):
+				w.unharmed()
+			}
+		}
+	})
+	return func() int {
+		close(stopped)
+		serving.Wait()
+		return n
+	}
+}
+
 // unharmed checks that another account is served as ever.
 func (w *hostileWorld) unharmed() {
 	w.t.Helper()
 	status, answer := w.post(w.control, []byte(`{"query":"{ viewer { account { name } } clients(first: 1) { totalCount } }"}`), "application/json")
 	if status != http.StatusOK || !strings.Contains(answer, `"name":"globex"`) || strings.Contains(answer, `"errors"`) {
-		w.t.Fatalf("another account: %d %s", status, answer)
+		w.t.Errorf("another account: %d %s", status, answer)
 	}
 }
 
