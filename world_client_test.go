@@ -56,7 +56,8 @@ func (x isoAnswer) raw() string {
 	var out strings.Builder
 	fmt.Fprintln(&out, x.status)
 	for _, name := range slices.Sorted(maps.Keys(x.header)) {
-		if name != "Date" && name != "X-Request-Id" {
+		// What the cache had tells of the caller's own account: who asks twice knows.
+		if name != "Date" && name != "X-Request-Id" && name != "Cache-Status" {
 			fmt.Fprintln(&out, name, x.header[name])
 		}
 	}
