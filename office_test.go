@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"gatehouse/shards"
+	"gatehouse/shards/pgtest"
 )
 
 func routeTo(s *shards.Shard) shards.Route {
@@ -21,7 +22,14 @@ func newFolder(t testing.TB) string {
 	t.Helper()
 	data := t.TempDir()
 	ok(t, "migrate", "--data", data)
-	ok(t, "shards", "add", "uk-1", "--engine", "sqlite", "--dsn", "shards/uk-1.db", "--region", "UK", "--data", data)
+	shard := []string{"shards", "add", "uk-1", "--region", "UK", "--data", data}
+	if pgtest.Wanted() {
+		cluster := postgres.Cluster(t)
+		db := cluster.Database(t)
+		ok(t, append(shard, "--engine", "postgres", "--dsn", db.App(cluster.Primary), "--owner-dsn", db.Owner(cluster.Primary))...)
+	} else {
+		ok(t, append(shard, "--engine", "sqlite", "--dsn", "shards/uk-1.db")...)
+	}
 	for _, name := range []string{"acme", "globex"} {
 		ok(t, "accounts", "create", name, "--id", "account_"+name, "--residency", "UK", "--data", data)
 	}

@@ -114,9 +114,11 @@ func newIsoWorld(t testing.TB, without ...string) *isoWorld {
 	return w
 }
 
-// TestStoriesOnPostgreSQL tells the stories of these worlds again, on shards of
-// PostgreSQL.
-func TestStoriesOnPostgreSQL(t *testing.T) { pgtest.Again(t, "^TestIsolation", "") }
+// TestStoriesOnPostgreSQL tells the stories again with the data on PostgreSQL,
+// but for those of an SQLite file, of dev, and of PostgreSQL itself.
+func TestStoriesOnPostgreSQL(t *testing.T) {
+	pgtest.Again(t, "^Test", "Planted|Dev|Demo|Example|Hostile|Mistake|Probes|TheSameDatabase|MigrateReports|CannotRead|Gateways|DeployGuide|Mixes|CommandsOn")
+}
 
 // inBothWays tells a story twice: where the generated code answers because
 // everything is asked for, and where the projector does.
