@@ -1,5 +1,6 @@
 // Package tenancy says who is asking, for which account, and where that
-// account's data lies: the account directory, bearer tokens, API keys, scopes.
+// account's data lies: the account directory, bearer tokens, API keys, scopes;
+// and what they may use: limits, budgets of points, turns on the processors.
 //
 // It imports shards (for errors and actors) and migrations; resolvers and main
 // import it. It never touches tenant data: the directory holds none.

@@ -175,14 +175,15 @@ func (t *Turns) may(m *member, now time.Time) bool {
 	return t.running < t.room(m, now)
 }
 
-// room is below how many operations that compute another one of m may begin.
+// room is below how many operations that compute another one of m may begin. A
+// quarter of the processors is what the garbage collector takes when it runs.
 func (t *Turns) room(m *member, now time.Time) int {
 	other := t.latest
 	if other.account == m.account {
 		other = t.before
 	}
 	if now.Sub(other.at) < sharing {
-		return max(1, t.processors-1)
+		return max(1, t.processors-1-t.processors/4)
 	}
 	return t.processors
 }
