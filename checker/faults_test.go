@@ -26,7 +26,8 @@ var faults = []struct {
 		{"shards/node.go", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"},
 	}},
 	{"writes are acknowledged before they are committed", []planted.Edit{
-		{"shards/transact.go", "\tbatch.Queue(\"COMMIT\")\n}\n\n// whole adds", "}\n\n// whole adds"},
+		{"shards/transact.go", "\tbatch.Queue(\"COMMIT\")\n}\n\n// ended reads", "}\n\n// ended reads"},
+		{"shards/transact.go", "if tag.String() != \"COMMIT\" {", "if tag.String() == \"\" {"},
 		{"shards/transact.go", "if conn.Conn().PgConn().TxStatus() != 'I' && !conn", "if err != nil && !conn"},
 		{"shards/groups.go", "\t\tif conn != nil {\n", "\t\tif conn != nil {\n\t\t\ttime.Sleep(5 * time.Millisecond)\n\t\t\t_, _ = conn.Exec(ctx, \"COMMIT\")\n"},
 	}},

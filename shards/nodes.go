@@ -14,6 +14,9 @@ const (
 	// position, before the primary serves it. Most are there within a millisecond.
 	replicaPatience = 50 * time.Millisecond
 	firstPause      = time.Millisecond
+	// primaryPatience is how long a read waits for the primary to show what a
+	// replica has shown; after that the position is one that was lost.
+	primaryPatience = 500 * time.Millisecond
 )
 
 // begin opens a read on a replica that has reached its position, else on the
@@ -29,6 +32,18 @@ func (e *postgresEngine) begin(ctx context.Context, o *beginning) (read, error) 
 	r, err := e.primary.begin(ctx, o)
 	if errors.Is(err, errUnreachable) && !o.handed {
 		r, err = e.primary.begin(ctx, o) // it may have been a connection that had died before
+	}
+	// A replica shows a commit as soon as it has applied it, and the primary only
+	// once it has told its own processes: whoever was at the replica is ahead of
+	// the primary for a moment.
+	deadline := time.Now().Add(primaryPatience)
+	for pause := firstPause; err == errAhead && len(e.replicas) > 0 && time.Now().Before(deadline); pause *= 2 {
+		select {
+		case <-time.After(pause):
+			r, err = e.primary.begin(ctx, o)
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
 	return r, err
 }

@@ -107,6 +107,58 @@ func TestReplicasServeWhatTheyHave(t *testing.T) {
 	expect("its writer, resumed", h, "g2", "replica-1", second, true)
 }
 
+// A replica may show a commit before the primary does, which here waits for a
+// standby that never comes, until that is given up.
+func TestAPrimaryShowsWhatAReplicaHasShown(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Start(t, 1)
+	s := openPostgresTest(t, c, c.Database(t), Options{}, nil)
+	h := s.testHandle(t, "a")
+	first := s.write(t, h, "g1")
+	c.CaughtUp(t)
+	standby := func(name string) {
+		t.Helper()
+		c.Primary.Exec(t, "ALTER SYSTEM SET synchronous_standby_names = '"+name+"'")
+		c.Primary.Exec(t, "SELECT pg_reload_conf()")
+	}
+	standby("nobody")
+	type outcome struct {
+		at  Position
+		err error
+	}
+	written, seen := make(chan outcome, 1), make(chan outcome, 1)
+	go func() {
+		out, err := s.again("a").Commit(context.Background(), &Write{Ops: []Op{createGroup("g2", "g2")}})
+		written <- outcome{out.Position, err}
+	}()
+	reader := s.again("a")
+	eventually(t, "the replica shows the write", func() bool {
+		node, at, there, err := reader.served(t, "g2")
+		return err == nil && node == "replica-1" && first.Before(at) && there
+	})
+	reader.Strong()
+	go func() {
+		snap, err := reader.Snapshot(context.Background())
+		if err != nil {
+			seen <- outcome{err: err}
+			return
+		}
+		defer snap.Close()
+		at, err := snap.Position(context.Background())
+		seen <- outcome{at, err}
+	}()
+	select {
+	case early := <-seen:
+		t.Errorf("the primary shows %+v before it has it", early)
+	case <-time.After(primaryPatience / 10):
+	}
+	standby("")
+	read, write := <-seen, <-written
+	if read.err != nil || write.err != nil || read.at != write.at || !first.Before(read.at) {
+		t.Errorf("read %+v, written %+v", read, write)
+	}
+}
+
 // A replica that has not applied a migration yet is left to catch up.
 func TestAReplicaBehindAMigrationIsLeftOut(t *testing.T) {
 	t.Parallel()
