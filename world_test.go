@@ -22,6 +22,8 @@ import (
 	"gatehouse/shards/pgtest"
 	"gatehouse/tenancy"
 	"gatehouse/transport"
+	"gatehouse/transport/cost"
+	"gatehouse/transport/guard"
 )
 
 const isoShared, isoOwn = 3, 3
@@ -84,10 +86,18 @@ func newIsoWorld(t testing.TB, without ...string) *isoWorld {
 	w.must(err)
 	auth, err := tenancy.NewAuthenticator(w.directory, tokens, []string{"UK"})
 	w.must(err)
-	executor, err := resolvers.NewExecutor(resolvers.Options{Log: log, Cache: 1 << 20})
+	schema := resolvers.Schema()
+	// Walks ask for everything that there is, so the limits are wide.
+	documents := guard.New(schema, guard.Options{Limits: guard.Limits{
+		Tokens: 100_000, Selections: 10_000, Expanded: 100_000, Depth: 50, Aliases: 5_000, RootFields: 500, Fragments: 500,
+	}})
+	executor, err := resolvers.NewExecutor(resolvers.Options{Log: log, Cache: 1 << 20, Documents: documents})
 	w.must(err)
 	w.server = httptest.NewServer(transport.NewHandler(transport.Config{
-		Executor: executor, Gate: tenancy.NewGate(auth, w.directory, pool, w.keys), Log: log, Timeout: 20 * time.Second,
+		Executor: executor, Guard: documents,
+		// Without budgets: what they have left differs from one answer to the next.
+		Admission: transport.Admission{Prices: cost.New(schema), MaxCost: 1_000_000, Turns: tenancy.NewTurns(0)},
+		Gate:      tenancy.NewGate(auth, w.directory, pool, w.keys), Log: log, Timeout: 20 * time.Second,
 	}))
 	t.Cleanup(func() {
 		w.server.Close()
