@@ -1,6 +1,7 @@
 package shards
 
 import (
+	"bytes"
 	"net"
 	"net/url"
 	"sync"
@@ -21,6 +22,10 @@ type proxy struct {
 	mu    sync.Mutex
 	conns []net.Conn
 }
+
+// cancelRequest begins the only message of a connection that cancels what
+// another one does.
+var cancelRequest = []byte{0, 0, 0, 16, 4, 210, 22, 46}
 
 func newProxy(t testing.TB, to string) *proxy {
 	t.Helper()
@@ -75,6 +80,7 @@ func (p *proxy) serve(client net.Conn) {
 	var asked atomic.Bool // a trip begins with what the client says after the server has spoken
 	go func() {
 		defer client.Close()
+		defer server.Close()
 		buf := make([]byte, 64<<10)
 		for {
 			n, err := server.Read(buf)
@@ -82,14 +88,15 @@ func (p *proxy) serve(client net.Conn) {
 				return
 			}
 			asked.Store(false)
-			if _, err := client.Write(buf[:n]); err != nil {
-				return
-			}
+			// What comes for a client that is gone is read all the same: the end
+			// of a connection with unread data takes what the server has not read.
+			_, _ = client.Write(buf[:n])
 		}
 	}()
 	go func() {
-		defer server.Close()
+		defer server.(*net.TCPConn).CloseWrite()
 		buf := make([]byte, 64<<10)
+		var sent []byte
 		for {
 			n, err := client.Read(buf)
 			if err != nil {
@@ -98,8 +105,17 @@ func (p *proxy) serve(client net.Conn) {
 			if !asked.Swap(true) {
 				p.trips.Add(1)
 			}
+			// A batch may come in pieces; Sync ends it.
+			sent = append(sent, buf[:n]...)
 			cut := p.cut.Load()
-			ends := cut != nil && (*cut)(buf[:n])
+			if cut != nil && bytes.HasPrefix(sent, cancelRequest) {
+				return // of a client that was cut off: the server does not hear of it
+			}
+			whole := bytes.HasSuffix(sent, []byte{'S', 0, 0, 0, 4})
+			ends := whole && cut != nil && (*cut)(sent)
+			if whole {
+				sent = nil
+			}
 			if ends {
 				client.Close()
 			}
