@@ -46,7 +46,7 @@ func TestIsolationUnderLoad(t *testing.T) {
 				cancelled := ctx.Err() != nil
 				cancel()
 				switch {
-				case cancelled:
+				case cancelled, x.status == 503 && strings.Contains(x.body, "the gateway is busy"): // which 64 clients may make it
 					givenUp.Add(1)
 				case err != nil:
 					t.Errorf("%s\n%v", r, err)
