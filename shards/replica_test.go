@@ -121,19 +121,37 @@ func TestAPrimaryShowsWhatAReplicaHasShown(t *testing.T) {
 		c.Primary.Exec(t, "ALTER SYSTEM SET synchronous_standby_names = '"+name+"'")
 		c.Primary.Exec(t, "SELECT pg_reload_conf()")
 	}
+	defer standby("")
 	standby("nobody")
 	type outcome struct {
 		at  Position
 		err error
 	}
 	written, seen := make(chan outcome, 1), make(chan outcome, 1)
-	go func() {
-		out, err := s.again("a").Commit(context.Background(), &Write{Ops: []Op{createGroup("g2", "g2")}})
-		written <- outcome{out.Position, err}
-	}()
+	// The setting reaches one process of the server after the other; until it
+	// has, writes go through.
+	id := ""
+	for n, through := 0, true; through; n++ {
+		if id = fmt.Sprint("g2-", n); n == 100 {
+			t.Fatal("no write waits for a standby")
+		}
+		go func() {
+			out, err := s.again("a").Commit(context.Background(), &Write{Ops: []Op{createGroup(id, id)}})
+			written <- outcome{out.Position, err}
+		}()
+		select {
+		case out := <-written:
+			if out.err != nil {
+				t.Fatal(out.err)
+			}
+			first = out.at
+		case <-time.After(300 * time.Millisecond):
+			through = false
+		}
+	}
 	reader := s.again("a")
 	eventually(t, "the replica shows the write", func() bool {
-		node, at, there, err := reader.served(t, "g2")
+		node, at, there, err := reader.served(t, id)
 		return err == nil && node == "replica-1" && first.Before(at) && there
 	})
 	reader.Strong()
@@ -149,7 +167,7 @@ func TestAPrimaryShowsWhatAReplicaHasShown(t *testing.T) {
 	}()
 	select {
 	case early := <-seen:
-		t.Errorf("the primary shows %+v before it has it", early)
+		t.Fatalf("the primary shows %+v before it has it", early)
 	case <-time.After(primaryPatience / 10):
 	}
 	standby("")
