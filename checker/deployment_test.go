@@ -102,7 +102,8 @@ func newGateway(t testing.TB, d *deployment, n int, directory string) *gateway {
 		t: t, program: d.program, url: "http://" + address + "/graphql",
 		config: filepath.Join(dir, "gatehouse.yml"), log: filepath.Join(dir, fmt.Sprintf("gateway-%d.log", n+1)),
 	}
-	config := "listen: " + address + "\ndirectory: " + directory + "\nregions: [UK]\nsecrets: {bookmarks: ['" + secret + "']}\n"
+	config := "listen: " + address + "\ndirectory: " + directory + "\nregions: [UK]\nsecrets: {bookmarks: ['" + secret + "']}\n" +
+		"limits: {points: 1000000, burst: 10000000}\n" // the sessions ask more than a caller may
 	if err := os.WriteFile(g.config, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
