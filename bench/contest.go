@@ -28,6 +28,7 @@ type contest struct {
 type contestant struct {
 	name     string
 	envelope bool // gets GraphQL's envelope; else only the variables
+	hits     bool // is asked for what its read cache has
 	onlyFor  func(*operation) bool
 	handler  func(*operation) http.Handler
 }
@@ -37,6 +38,7 @@ const (
 	byHand   = "by hand"
 	grouping = "by hand, group commit"
 	ours     = "gatehouse"
+	cached   = "gatehouse, from the cache"
 )
 
 // ground is where the contest's data lies: gatehouse's, and an equal copy for
@@ -95,6 +97,7 @@ func newContest(ctx context.Context, g ground, accounts int, trace func(shards.S
 		{name: byHand, onlyFor: all, handler: func(*operation) http.Handler { return hands[byHand] }},
 		{name: grouping, onlyFor: func(op *operation) bool { return op.write && hands[grouping] != nil }, handler: func(*operation) http.Handler { return hands[grouping] }},
 		{name: ours, onlyFor: all, handler: func(*operation) http.Handler { return c.gateway }, envelope: true},
+		{name: cached, onlyFor: func(op *operation) bool { return op.cached }, handler: func(*operation) http.Handler { return c.gateway.cached }, envelope: true, hits: true},
 	}
 	return c, nil
 }
@@ -152,6 +155,18 @@ func (c *contest) walk() error {
 			cursors = append(cursors, info.EndCursor)
 		}
 		a.Cursors = cursors
+	}
+	return nil
+}
+
+// remember has an operation's answers put into the read cache.
+func (c *contest) remember(op *operation) error {
+	for _, a := range c.data.Accounts {
+		for n := range repeats {
+			if _, err := ask(c.gateway.cached, "/", a, op.bodies(true).repeated(a, n)); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

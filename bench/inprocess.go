@@ -75,7 +75,11 @@ func (c *contest) requests(one *contestant, op *operation, n int) []*http.Reques
 	out := make([]*http.Request, n)
 	for i := range out {
 		a := c.data.Accounts[r.IntN(len(c.data.Accounts))]
-		out[i] = newRequest("/"+op.name, a, bodies.next(a, r))
+		body := bodies.next(a, r)
+		if one.hits {
+			body = bodies.repeated(a, r.IntN(repeats))
+		}
+		out[i] = newRequest("/"+op.name, a, body)
 	}
 	return out
 }

@@ -17,6 +17,7 @@ import (
 type job struct {
 	Path, Operation string
 	Envelope        bool
+	Hits            bool // ask what was asked before, and want it from the read cache
 	Concurrency     int
 	Duration        time.Duration
 	Seed            uint64
@@ -131,8 +132,11 @@ func (j job) run(t target) (result, error) {
 			for errs[i] == nil && time.Since(start) < j.Duration {
 				a := t.Data.Accounts[random.IntN(len(t.Data.Accounts))]
 				body := bodies.next(a, random)
+				if j.Hits {
+					body = bodies.repeated(a, random.IntN(repeats))
+				}
 				asked := time.Now()
-				errs[i] = w.post(j.Path, a.Token, body)
+				errs[i] = w.post(j.Path, a.Token, body, j.Hits)
 				times[i] = append(times[i], time.Since(asked))
 			}
 		})

@@ -22,7 +22,7 @@ import (
 type options struct {
 	rounds      int
 	duration    time.Duration
-	concurrency []int
+	concurrency []int // those of the operation where empty
 	only        string
 }
 
@@ -44,13 +44,13 @@ func parse(args []string) (options, error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.IntVar(&o.rounds, "rounds", 3, "how often everything is measured; medians are reported")
 	seconds := flags.Float64("seconds", 2, "how long each measurement takes")
-	concurrency := flags.String("concurrency", "1,32", "how many connections ask at once; several, with commas")
-	flags.StringVar(&o.only, "only", "", "one operation: client, page, pipeline, create or update")
+	concurrency := flags.String("concurrency", "", "how many connections ask at once; several, with commas (1,32,256, for writes 64 too)")
+	flags.StringVar(&o.only, "only", "", "one operation: client, page, pipeline, groups, create or update")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
 	o.duration = time.Duration(*seconds * float64(time.Second))
-	for text := range strings.SplitSeq(*concurrency, ",") {
+	for text := range strings.FieldsFuncSeq(*concurrency, func(r rune) bool { return r == ',' }) {
 		n, err := strconv.Atoi(strings.TrimSpace(text))
 		if err != nil || n < 1 {
 			return o, fmt.Errorf("%q is no number of connections", text)
@@ -64,6 +64,17 @@ func parse(args []string) (options, error) {
 		return o, fmt.Errorf("there is no operation %q", o.only)
 	}
 	return o, nil
+}
+
+// at returns how many connections are to ask for an operation at once.
+func (o options) at(op *operation) []int {
+	switch {
+	case len(o.concurrency) > 0:
+		return o.concurrency
+	case op.write:
+		return []int{1, 32, 64, 256}
+	}
+	return []int{1, 32, 256}
 }
 
 func run(args []string, out, progress io.Writer) (err error) {
@@ -110,7 +121,12 @@ func (c *contest) compare(o options, out, progress io.Writer) (err error) {
 		if o.only != "" && o.only != op.name {
 			continue
 		}
-		for _, concurrency := range o.concurrency {
+		if op.cached {
+			if err := c.remember(op); err != nil {
+				return err
+			}
+		}
+		for _, concurrency := range o.at(op) {
 			fmt.Fprintf(progress, "%s, %d at once\n", op.title, concurrency)
 			if err := c.rounds(load, r, o, op, concurrency); err != nil {
 				return err
@@ -138,7 +154,7 @@ func (c *contest) rounds(load *generator, r *report, o options, op *operation, c
 				continue
 			}
 			j := job{
-				Path: fmt.Sprintf("/%d/%s", i, op.name), Operation: op.name, Envelope: one.envelope,
+				Path: fmt.Sprintf("/%d/%s", i, op.name), Operation: op.name, Envelope: one.envelope, Hits: one.hits,
 				Concurrency: concurrency, Duration: o.duration, Seed: uint64(1000*concurrency + round), // the same for all, and never again
 			}
 			if round == 0 { // the first one only warms up

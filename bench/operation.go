@@ -11,6 +11,7 @@ import (
 type operation struct {
 	name, title string
 	write       bool
+	cached      bool // is asked of the read cache too
 	// document is what gatehouse gets beside the variables.
 	document string
 	// variables returns a JSON object: the whole body for the hand-written handler.
@@ -19,7 +20,7 @@ type operation struct {
 
 var operations = []*operation{
 	{
-		name: "client", title: "one client by id, with group and owner",
+		name: "client", title: "one client by id, with group and owner", cached: true,
 		document: `query Client($id: ID!) { client(id: $id) {
 			id version name kind status email phone tags createdAt updatedAt group { id name } owner { id name } } }`,
 		variables: func(a *account, r *rand.Rand) []byte {
@@ -27,7 +28,7 @@ var operations = []*operation{
 		},
 	},
 	{
-		name: "page", title: "a page of 50 clients, with group and owner",
+		name: "page", title: "a page of 50 clients, with group and owner", cached: true,
 		document: `query Page($after: String) { clients(first: 50, after: $after) {
 			nodes { id name status email phone updatedAt group { id name } owner { id name } }
 			pageInfo { hasNextPage endCursor } } }`,
@@ -93,6 +94,14 @@ func (op *operation) bodies(envelope bool) bodies {
 		b.before = fmt.Appendf(nil, `{"query":%s,"variables":`, document)
 	}
 	return b
+}
+
+// repeats is how many different requests of an account ask for what is cached.
+const repeats = 10
+
+// repeated returns one of an account's requests that are always the same.
+func (b bodies) repeated(a *account, n int) []byte {
+	return b.next(a, rand.New(rand.NewPCG(0, uint64(n))))
 }
 
 func (b bodies) next(a *account, r *rand.Rand) []byte {

@@ -33,8 +33,12 @@ func dial(address string) (*wire, error) {
 	return &wire{conn: c, in: bufio.NewReaderSize(c, 64<<10)}, nil
 }
 
-// post sends a request and reads its answer; anything but a 200 with data is an error.
-func (w *wire) post(path, token string, body []byte) error {
+// hit is the header of an answer from gatehouse's read cache.
+const hit = "Cache-Status: gatehouse; hit"
+
+// post sends a request and reads its answer; anything but a 200 with data is an
+// error, and so is, with cached, an answer that was made for this request.
+func (w *wire) post(path, token string, body []byte, cached bool) error {
 	w.out = fmt.Appendf(w.out[:0], "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\nAccept: %s\r\n"+
 		"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n", path, token, accept, len(body))
 	if _, err := w.conn.Write(append(w.out, body...)); err != nil {
@@ -44,7 +48,7 @@ func (w *wire) post(path, token string, body []byte) error {
 	if err != nil {
 		return err
 	}
-	ok, length := bytes.HasPrefix(status, []byte("HTTP/1.1 200")), -1
+	ok, length, kept := bytes.HasPrefix(status, []byte("HTTP/1.1 200")), -1, false
 	for {
 		line, err := w.line()
 		if err != nil {
@@ -58,6 +62,7 @@ func (w *wire) post(path, token string, body []byte) error {
 				return err
 			}
 		}
+		kept = kept || string(line) == hit
 	}
 	if length < 0 {
 		return errors.New("an answer without a length")
@@ -71,6 +76,9 @@ func (w *wire) post(path, token string, body []byte) error {
 	}
 	if !ok || !bytes.HasPrefix(w.body, answered) {
 		return fmt.Errorf("the answer to %s is %.300s", path, w.body)
+	}
+	if cached && !kept {
+		return fmt.Errorf("the answer to %s is not from the cache: %.300s", path, body)
 	}
 	return nil
 }
