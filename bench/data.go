@@ -21,6 +21,9 @@ const (
 	opsInCommit = 500
 )
 
+// seeded is when the first of it was written.
+var seeded = time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)
+
 // dataset is what a load generator must know of the data to ask for it.
 type dataset struct{ Accounts []*account }
 
@@ -30,12 +33,13 @@ type account struct {
 	Groups, Users, Clients []string
 	// Cursors are those of the list of clients, page by page.
 	Cursors []string
+	members [groups]int64 // how often each group has been joined
 }
 
 // seed fills a new shard through the front door of package shards.
 func seed(ctx context.Context, spec shards.Spec, keys *shards.Keyring, accounts int) (*dataset, error) {
 	// A minute a write, so that lists have an order by time.
-	clock := time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)
+	clock := seeded
 	shard, err := shards.Open(ctx, spec, shards.Options{
 		Keys: keys, Create: true, Now: func() time.Time { clock = clock.Add(time.Minute); return clock },
 	})
@@ -90,11 +94,37 @@ func (a *account) fill(ctx context.Context, handle *shards.Handle) error {
 	if a.Users, err = many("users", "user", users, a.user); err != nil {
 		return err
 	}
+	if err = a.join(ctx, handle); err != nil {
+		return err
+	}
 	if a.Clients, err = many("clients", "client", clients, a.client); err != nil {
 		return err
 	}
 	_, err = many("leads", "lead", leads, a.lead)
 	return err
+}
+
+// join puts each user into two groups.
+func (a *account) join(ctx context.Context, handle *shards.Handle) error {
+	link := shards.Link{Table: "memberships", Parent: "group_id", Child: "user_id"}
+	for i, user := range a.Users {
+		w := &shards.Write{Actor: shards.Actor{Kind: shards.ActorOperator, ID: "bench"}, RequestID: "seed"}
+		for _, g := range []int{i % groups, (i + 3) % groups} {
+			body, err := json.Marshal(a.group(g))
+			if err != nil {
+				return err
+			}
+			a.members[g]++
+			w.Ops = append(w.Ops, shards.Op{
+				Kind: shards.Updated, Table: "groups", ID: a.Groups[g], Version: a.members[g], Body: body,
+				Patch: fmt.Appendf(nil, `{"members":{%q:{}}}`, user), Pair: &shards.Pair{Link: link, Parent: a.Groups[g], Child: user},
+			})
+		}
+		if _, err := handle.Commit(ctx, w); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (a *account) group(i int) record {

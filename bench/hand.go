@@ -15,7 +15,7 @@ import (
 	"gatehouse/transport"
 )
 
-// hand is what somebody would write who needs these five answers and nothing
+// hand is what somebody would write who needs these answers and nothing
 // else: no GraphQL, a struct for each answer, the statements as constants. What
 // isolation and read-your-writes cost it pays too: it verifies the token, asks
 // the directory, has the account in every statement, reads the head in the
@@ -30,7 +30,7 @@ type hand struct {
 func newHand(gate *tenancy.Gate, keys *shards.Keyring, db store) *hand {
 	h := &hand{ServeMux: http.NewServeMux(), gate: gate, keys: keys, db: db}
 	for name, f := range map[string]answer{
-		"client": h.client, "page": h.page, "pipeline": h.pipeline, "create": h.create, "update": h.update,
+		"client": h.client, "page": h.page, "pipeline": h.pipeline, "groups": h.groups, "create": h.create, "update": h.update,
 	} {
 		h.HandleFunc("POST /"+name, h.serve(f))
 	}
@@ -104,9 +104,10 @@ type named struct {
 
 // row is a record's columns.
 type row struct {
-	id, created, updated string
-	version              int64
-	body                 []byte
+	account, id, created, updated string
+	version                       int64
+	body                          []byte
+	parent                        string // of a list
 }
 
 // clientBody is what is read of a client's body.

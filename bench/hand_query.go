@@ -34,7 +34,7 @@ func (h *hand) client(ctx context.Context, c *call) (any, shards.Position, error
 		if err != nil {
 			return err
 		}
-		found, err := c.rows(ctx, db, getClients, []any{c.account, string(id)})
+		found, err := c.rows(ctx, db, getClients, c.account, string(id))
 		if err != nil || len(found) == 0 {
 			return err
 		}
@@ -89,8 +89,7 @@ func (h *hand) page(ctx context.Context, c *call) (any, shards.Position, error) 
 		} `json:"clients"`
 	}
 	at, err := h.snapshot(ctx, c, func(db session) error {
-		var parent string
-		found, err := c.rows(ctx, db, text, args, &parent)
+		found, err := c.list(ctx, db, text, args...)
 		if err != nil {
 			return err
 		}
@@ -168,21 +167,21 @@ func (h *hand) pipeline(ctx context.Context, c *call) (any, shards.Position, err
 			return err
 		}
 		// One more than is wanted, to learn whether there are more, as gatehouse does.
-		found, err := c.rows(ctx, db, stageLeads, []any{c.account, stageList, in.Least, int64(stageSize + 1)}, new(string))
+		found, err := c.list(ctx, db, stageLeads, c.account, stageList, in.Least, int64(stageSize+1))
 		if err != nil {
 			return err
 		}
 		owners := map[string]*named{}
 		for _, r := range found {
 			var b struct {
-				Name, Stage, Currency string
-				Value                 *int64
-				OwnerID               *string `json:"ownerId"`
+				Name, Currency string
+				Value          *int64
+				OwnerID        *string `json:"ownerId"`
 			}
 			if err := json.Unmarshal(r.body, &b); err != nil {
 				return err
 			}
-			if s := byName[b.Stage]; len(s.Leads.Nodes) < stageSize {
+			if s := byName[r.parent]; len(s.Leads.Nodes) < stageSize {
 				s.Leads.Nodes = append(s.Leads.Nodes, lead{r.id, b.Name, b.Value, b.Currency, ref(owners, b.OwnerID)})
 			}
 		}

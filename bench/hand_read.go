@@ -22,6 +22,14 @@ const (
 		" WHERE t.account_id = ?1 AND (t.created_at, t.id) < (?2, ?3) ORDER BY t.created_at DESC, t.id DESC LIMIT ?4"
 	stageSums = "SELECT t.stage, count(*), coalesce(sum(CAST(t.value AS double precision)), 0) FROM leads t INDEXED BY leads_stage" +
 		" WHERE t.account_id = ?1 AND t.value >= ?2 GROUP BY t.stage"
+	firstGroups = "SELECT t.account_id, t.id, t.version, t.created_at, t.updated_at, t.body, '' FROM groups t INDEXED BY groups_created_at" +
+		" WHERE t.account_id = ?1 ORDER BY t.created_at DESC, t.id DESC LIMIT ?2"
+	groupClients = "SELECT t.account_id, t.id, t.version, t.created_at, t.updated_at, t.body, p.value FROM json_each(?2) p CROSS JOIN clients t" +
+		" WHERE t.account_id = ?1 AND t.id IN (SELECT c.id FROM clients c INDEXED BY clients_group_id WHERE c.account_id = ?1 AND c.group_id = p.value" +
+		" AND c.created_at >= ?3 ORDER BY c.created_at DESC, c.id DESC LIMIT ?4) ORDER BY p.key, t.created_at DESC, t.id DESC"
+	userGroups = "SELECT t.account_id, t.id, t.version, t.created_at, t.updated_at, t.body, p.value FROM json_each(?2) p CROSS JOIN groups t" +
+		" WHERE t.account_id = ?1 AND t.id IN (SELECT c.id FROM memberships m CROSS JOIN groups c ON c.account_id = m.account_id AND c.id = m.group_id" +
+		" WHERE m.account_id = ?1 AND m.user_id = p.value ORDER BY c.created_at DESC, c.id DESC) ORDER BY p.key, t.created_at DESC, t.id DESC"
 	stageLeads = "SELECT t.account_id, t.id, t.version, t.created_at, t.updated_at, t.body, p.value FROM json_each(?2) p CROSS JOIN leads t" +
 		" WHERE t.account_id = ?1 AND t.id IN (SELECT c.id FROM leads c INDEXED BY leads_stage WHERE c.account_id = ?1 AND c.stage = p.value" +
 		" AND c.value >= ?3 ORDER BY c.created_at DESC, c.id DESC LIMIT ?4) ORDER BY p.key, t.created_at DESC, t.id DESC"
@@ -32,6 +40,9 @@ const (
 	pageSize  = 50
 	pageList  = "Query.clients created_at true"
 	stageSize = 10
+	// groupsShown, each with so many clients.
+	groupsShown  = 10
+	clientsShown = 10
 )
 
 // snapshot runs f on one snapshot of the caller's account and returns its position.
@@ -55,18 +66,27 @@ func head(ctx context.Context, db session, account string) (at shards.Position, 
 	return at, err
 }
 
-// rows returns the records that a statement finds; more are behind their columns.
-func (c *call) rows(ctx context.Context, db session, text string, args []any, more ...any) (out []row, err error) {
-	var account string
+// rows returns the records that a statement finds.
+func (c *call) rows(ctx context.Context, db session, text string, args ...any) ([]row, error) {
 	var r row
-	into := append([]any{&account, &r.id, &r.version, &r.created, &r.updated, &r.body}, more...)
+	return c.collect(ctx, db, &r, []any{&r.account, &r.id, &r.version, &r.created, &r.updated, &r.body}, text, args)
+}
+
+// list returns the records that a statement finds that has a parent behind their columns.
+func (c *call) list(ctx context.Context, db session, text string, args ...any) ([]row, error) {
+	var r row
+	return c.collect(ctx, db, &r, []any{&r.account, &r.id, &r.version, &r.created, &r.updated, &r.body, &r.parent}, text, args)
+}
+
+// collect returns what r is for each row that is scanned into it.
+func (c *call) collect(ctx context.Context, db session, r *row, into []any, text string, args []any) (out []row, err error) {
 	err = db.each(ctx, func(row scanner) error {
 		r.body = nil
 		if err := row.Scan(into...); err != nil {
 			return err
 		}
-		out = append(out, r)
-		return own(account, c.account)
+		out = append(out, *r)
+		return own(r.account, c.account)
 	}, text, args...)
 	return out, err
 }
@@ -84,7 +104,7 @@ func (c *call) names(ctx context.Context, db session, text string, ids map[strin
 	if err != nil {
 		return err
 	}
-	found, err := c.rows(ctx, db, text, []any{c.account, string(param)})
+	found, err := c.rows(ctx, db, text, c.account, string(param))
 	for _, r := range found {
 		n := ids[r.id]
 		n.ID = r.id

@@ -121,7 +121,7 @@ func (h *hand) update(_ context.Context, c *call) (any, shards.Position, error) 
 		if at, err = raise(ctx, db, c.account); err != nil {
 			return err
 		}
-		found, err := c.rows(ctx, db, getClients, []any{c.account, string(id)})
+		found, err := c.rows(ctx, db, getClients, c.account, string(id))
 		if err != nil {
 			return err
 		}

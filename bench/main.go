@@ -1,5 +1,5 @@
 // Command bench compares gatehouse with a handler written by hand for the same
-// five operations: requests per second, latency, processor time and memory. Its
+// operations: requests per second, latency, processor time and memory. Its
 // README says how. Imported by nobody.
 package main
 

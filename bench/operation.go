@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"time"
+
+	"gatehouse/shards"
 )
 
 // operation is one thing that a client asks for, of every handler alike.
@@ -45,6 +48,16 @@ var operations = []*operation{
 			stage count totalValue leads(first: 10) { nodes { id name value currency owner { id name } } } } }`,
 		variables: func(_ *account, r *rand.Rand) []byte {
 			return fmt.Appendf(nil, `{"least":%d}`, r.IntN(1000))
+		},
+	},
+	{
+		name: "groups", title: "10 groups with 10 clients each, their owners and the owners' groups",
+		document: `query Groups($since: DateTime!) { groups(first: 10) { nodes { id name
+			clients(first: 10, where: {createdAt: {gte: $since}}) { nodes { id name status
+				owner { id name groups { id name } } } } } } }`,
+		// No client is older; so each group has as many as are asked for.
+		variables: func(_ *account, r *rand.Rand) []byte {
+			return fmt.Appendf(nil, `{"since":%q}`, seeded.Add(-time.Duration(r.IntN(1e9))*time.Millisecond).Format(shards.TimeFormat))
 		},
 	},
 	{

@@ -119,12 +119,19 @@ func within(ctx context.Context, tx pgx.Tx, account string, f func(session) erro
 // dialect turns the statements by hand into PostgreSQL's.
 var dialect = strings.NewReplacer(
 	"?", "$",
-	" INDEXED BY clients_created_at", "", " INDEXED BY leads_stage", "",
+	" INDEXED BY clients_created_at", "", " INDEXED BY leads_stage", "", " INDEXED BY groups_created_at", "",
 	"IN (SELECT value FROM json_each(?2))", "= ANY (ARRAY(SELECT json_array_elements_text($2::json)))",
-	stageLeads, "SELECT t.account_id, t.id, t.version, t.created_at, t.updated_at, t.body, p.value"+
-		" FROM json_array_elements_text($2::json) WITH ORDINALITY p(value, key) CROSS JOIN LATERAL (SELECT * FROM leads c WHERE c.account_id = $1"+
-		" AND c.stage = p.value AND c.value >= $3 ORDER BY c.created_at DESC, c.id DESC LIMIT $4) t ORDER BY p.key, t.created_at DESC, t.id DESC",
+	stageLeads, ofParents("leads c WHERE c.account_id = $1 AND c.stage = p.value AND c.value >= $3 ORDER BY c.created_at DESC, c.id DESC LIMIT $4"),
+	groupClients, ofParents("clients c WHERE c.account_id = $1 AND c.group_id = p.value AND c.created_at >= $3 ORDER BY c.created_at DESC, c.id DESC LIMIT $4"),
+	userGroups, ofParents("memberships m JOIN groups c ON c.account_id = m.account_id AND c.id = m.group_id"+
+		" WHERE m.account_id = $1 AND m.user_id = p.value ORDER BY c.created_at DESC, c.id DESC"),
 )
+
+// ofParents selects the records of each parent in a list.
+func ofParents(records string) string {
+	return "SELECT t.account_id, t.id, t.version, t.created_at, t.updated_at, t.body, p.value FROM json_array_elements_text($2::json) WITH ORDINALITY p(value, key)" +
+		" CROSS JOIN LATERAL (SELECT c.* FROM " + records + ") t ORDER BY p.key, t.created_at DESC, t.id DESC"
+}
 
 type transaction struct{ pgx.Tx }
 
