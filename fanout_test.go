@@ -72,16 +72,19 @@ func TestManyFollowOneAccount(t *testing.T) {
 	all.Wait()
 }
 
-var residentKB = regexp.MustCompile(`VmRSS:\s+(\d+) kB`)
+// resident returns the memory of the process, in KB, and peak the most that it
+// has had.
+func (s *server) resident(t testing.TB) int { return s.memory(t, "VmRSS") }
 
-// resident returns the memory of the process, in KB.
-func (s *server) resident(t testing.TB) int {
+func (s *server) peak(t testing.TB) int { return s.memory(t, "VmHWM") }
+
+func (s *server) memory(t testing.TB, name string) int {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
 	if err != nil {
 		t.Skip("it reads /proc")
 	}
-	n, err := strconv.Atoi(residentKB.FindStringSubmatch(string(text))[1])
+	n, err := strconv.Atoi(regexp.MustCompile(name + `:\s+(\d+) kB`).FindStringSubmatch(string(text))[1])
 	if err != nil {
 		t.Fatal(err)
 	}
