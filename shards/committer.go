@@ -17,6 +17,7 @@ type committer struct {
 	conn   *conn
 	tables map[string]*Table
 	latest *latest
+	wal    *checkpointer
 	now    func() time.Time
 	// committed is told of each group: Options.Committed.
 	committed func(writes int, waited time.Duration)
@@ -47,12 +48,12 @@ const (
 	pendingGivenUp
 )
 
-func startCommitter(db *sql.DB, tables map[string]*Table, known *latest, opts Options) (*committer, error) {
+func startCommitter(db *sql.DB, tables map[string]*Table, known *latest, checkpoints *checkpointer, opts Options) (*committer, error) {
 	c, err := pin(context.Background(), db, opts.Trace)
 	if err != nil {
 		return nil, err
 	}
-	w := &committer{conn: c, tables: tables, latest: known, now: opts.Now, committed: opts.Committed, line: newLine(), quit: make(chan struct{}), ended: make(chan struct{})}
+	w := &committer{conn: c, tables: tables, latest: known, wal: checkpoints, now: opts.Now, committed: opts.Committed, line: newLine(), quit: make(chan struct{}), ended: make(chan struct{})}
 	go w.run()
 	return w, nil
 }
@@ -128,7 +129,11 @@ func (w *committer) group() bool {
 		return false
 	}
 	waited := time.Since(group[0].since)
-	if err := w.transact(group); err != nil {
+	w.wal.writes.Lock()
+	err := w.transact(group)
+	w.wal.writes.Unlock()
+	w.wal.grew()
+	if err != nil {
 		for _, p := range group {
 			if p.err == nil {
 				p.out, p.err = Committed{}, err

@@ -3,6 +3,7 @@ package shards
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -25,6 +26,7 @@ type sqliteEngine struct {
 	trace  func(Statement)
 	schema map[string]*Table
 	writes *committer
+	wal    *checkpointer
 	latest *latest
 
 	// free has the readers' connections that nobody uses, spare a place for
@@ -34,10 +36,13 @@ type sqliteEngine struct {
 	closed chan struct{}
 }
 
+// pageSize is that of new files: a row of 2,000 bytes still lies in its page.
+const pageSize = 8192
+
 // Pragmas of the writer. synchronous=FULL: an acknowledged write is on disk
-// (invariant 8).
+// (invariant 8). The checkpointer does what wal_autocheckpoint would.
 var writerPragmas = []string{
-	"page_size(8192)", "synchronous(FULL)", "busy_timeout(5000)",
+	fmt.Sprintf("page_size(%d)", pageSize), "synchronous(FULL)", "busy_timeout(5000)", "wal_autocheckpoint(0)",
 	"foreign_keys(1)", "temp_store(MEMORY)", "cache_size(-8000)", "journal_size_limit(67108864)",
 }
 
@@ -67,8 +72,11 @@ func openSQLite(ctx context.Context, path string, opts Options) (*sqliteEngine, 
 	if err == nil {
 		e.schema, err = readTables(ctx, e.writer)
 	}
+	if err == nil {
+		e.wal, err = startCheckpointer(path, opts.Log)
+	}
 	if err == nil { // it takes the only connection that writes
-		e.writes, err = startCommitter(e.writer, e.schema, e.latest, opts)
+		e.writes, err = startCommitter(e.writer, e.schema, e.latest, e.wal, opts)
 	}
 	if err != nil {
 		e.closeFile()
@@ -251,10 +259,11 @@ func (e *sqliteEngine) closeFile() error {
 		}
 	}
 	err := e.reads.Close()
-	if err2 := e.writer.Close(); err == nil {
-		err = err2
+	if e.wal != nil {
+		err = errors.Join(err, e.wal.stop())
 	}
-	if err != nil {
+	// The writer last: it alone can copy what is left of the WAL.
+	if err = errors.Join(err, e.writer.Close()); err != nil {
 		return fmt.Errorf("close %s: %w", e.path, err)
 	}
 	return nil

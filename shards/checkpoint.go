@@ -1,0 +1,180 @@
+package shards
+
+import (
+	"context"
+	"database/sql"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+)
+
+// checkpointer keeps a file's WAL short: it has it copied into the file and
+// begun anew. Left to itself SQLite does the first within somebody's commit, and
+// the second only where no read from the WAL is open just then, which readers
+// that never pause put off for good.
+type checkpointer struct {
+	path string
+	db   *sql.DB // has a connection while there is something to do
+	log  *slog.Logger
+	// limit is how long the WAL becomes before it is copied; it grows a little
+	// further meanwhile. idle is how long nobody has written when it is emptied.
+	limit int64
+	idle  time.Duration
+
+	// writes is held by who writes, and while the WAL is begun anew.
+	writes sync.Mutex
+	wrote  chan struct{}
+	quit   chan struct{}
+	ended  chan struct{}
+}
+
+const (
+	maxWAL    = 12 << 20
+	idleAfter = time.Minute
+	// renewPatience is how long writers wait for reads from the WAL to end that
+	// began a moment ago. Most take a few milliseconds.
+	renewPatience = 50 * time.Millisecond
+	renewPause    = 200 * time.Microsecond
+	// longRead is when it is looked again whether a read of before goes on.
+	longRead = 5 * time.Millisecond
+)
+
+// It does not wait in SQLite, whose pauses are longer than ours.
+var checkpointPragmas = []string{"synchronous(FULL)", "wal_autocheckpoint(0)", "busy_timeout(0)"}
+
+func startCheckpointer(path string, log *slog.Logger) (*checkpointer, error) {
+	db, err := sql.Open("sqlite", sqliteDSN(path, "rw", checkpointPragmas))
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	db.SetConnMaxIdleTime(idleAfter)
+	c := &checkpointer{
+		path: path, db: db, log: log, limit: maxWAL, idle: idleAfter,
+		wrote: make(chan struct{}, 1), quit: make(chan struct{}), ended: make(chan struct{}),
+	}
+	go c.run()
+	return c, nil
+}
+
+// stop ends the goroutine. It is the file's last connection that copies what is
+// left of the WAL then, and removes it.
+func (c *checkpointer) stop() error {
+	close(c.quit)
+	<-c.ended
+	return c.db.Close()
+}
+
+// grew says that something was written. It never waits.
+func (c *checkpointer) grew() {
+	select {
+	case c.wrote <- struct{}{}:
+	default:
+	}
+}
+
+func (c *checkpointer) run() {
+	defer close(c.ended)
+	quiet := time.NewTimer(c.idle)
+	for well := true; ; {
+		var err error
+		select {
+		case <-c.wrote:
+			quiet.Reset(c.idle)
+			err = c.shorten()
+		case <-quiet.C:
+			err = c.empty()
+		case <-c.quit:
+			return
+		}
+		if err != nil && well { // said once; it is tried again with every write
+			c.log.Error("a shard's WAL can't be copied, and grows", "file", c.path, "error", err)
+		}
+		well = err == nil
+	}
+}
+
+// shorten has a long WAL copied and begun anew. Nobody waits for the copying,
+// readers wait for nothing, and writers for the reads that began a moment ago. A
+// read that takes longer is not waited for: the WAL grows until it ends.
+func (c *checkpointer) shorten() error {
+	if c.fileSize() < c.limit { // it was never long
+		return nil
+	}
+	w, err := c.checkpoint("NOOP")
+	if err != nil || w.size < c.limit {
+		return err
+	}
+	for before := w.size; ; {
+		// Up to where the oldest read is.
+		if w, err = c.checkpoint("PASSIVE"); err != nil {
+			return err
+		}
+		if w.copied >= before { // so no read is older than this
+			if done, err := c.renew("RESTART"); done || err != nil {
+				return err
+			}
+			before = w.size
+		}
+		select {
+		case <-time.After(longRead):
+		case <-c.quit:
+			return nil
+		}
+	}
+}
+
+// empty gives back the WAL's place on the disk.
+func (c *checkpointer) empty() error {
+	if c.fileSize() == 0 {
+		return nil
+	}
+	_, err := c.checkpoint("PASSIVE")
+	if err == nil {
+		_, err = c.renew("TRUNCATE")
+	}
+	return err
+}
+
+// renew copies what is left of the WAL and has the next write begin it anew,
+// while nobody writes; false where a read from it does not end. Reads that begin
+// once all is copied are from the file alone.
+func (c *checkpointer) renew(mode string) (done bool, err error) {
+	c.writes.Lock()
+	defer c.writes.Unlock()
+	for deadline := time.Now().Add(renewPatience); ; time.Sleep(renewPause) {
+		w, err := c.checkpoint(mode)
+		if err != nil || !w.busy {
+			return err == nil, err
+		}
+		if time.Now().After(deadline) {
+			return false, nil
+		}
+	}
+}
+
+// fileSize is how long the WAL has been since it was last emptied: it is
+// overwritten from its beginning.
+func (c *checkpointer) fileSize() int64 {
+	f, err := os.Stat(c.path + "-wal")
+	if err != nil {
+		return 0
+	}
+	return f.Size()
+}
+
+// wal is how long a WAL is and how much of it is copied, in bytes; busy: a
+// checkpoint was kept from its end.
+type wal struct {
+	busy         bool
+	size, copied int64
+}
+
+// checkpoint runs one of SQLite's checkpoints; NOOP only looks.
+func (c *checkpointer) checkpoint(mode string) (w wal, err error) {
+	err = c.db.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint("+mode+")").Scan(&w.busy, &w.size, &w.copied)
+	w.size *= pageSize
+	w.copied *= pageSize
+	return w, err
+}

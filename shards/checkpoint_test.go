@@ -1,0 +1,142 @@
+package shards
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// The WAL stays short however much is written, though at no time no read is open.
+func TestTheWALStaysShort(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, Options{})
+	h := s.testHandle(t, "a")
+	reads, stop := s.readWithoutPause(t, "a", 2)
+	defer stop()
+	n, longest := 0, int64(0)
+	for s.fileSize(t, "") < 64<<20 {
+		s.writeMiB(t, h, &n)
+		longest = max(longest, s.fileSize(t, "-wal"))
+	}
+	t.Logf("%d MiB of WAL beside %d reads", longest>>20, reads.Load())
+	if longest > 24<<20 {
+		t.Errorf("the WAL grew to %d MiB", longest>>20)
+	}
+}
+
+// Writes do not wait for a read to end that goes on and on; the WAL does.
+func TestALongReadIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, Options{})
+	h := s.testHandle(t, "a")
+	long, _, err := s.again("a").open(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer long.Close()
+	n := 0
+	for s.fileSize(t, "-wal") < 32<<20 {
+		s.writeMiB(t, h, &n)
+	}
+	long.Close()
+	eventually(t, "the WAL is begun anew", func() bool {
+		s.writeMiB(t, h, &n)
+		w, err := s.checkpointer().checkpoint("NOOP")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w.size < 16<<20
+	})
+}
+
+// Where nobody writes any more the WAL is emptied; when the shard is closed it goes.
+func TestTheWALGoes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := openTest(t, Options{})
+		h := s.testHandle(t, "a")
+		n := 0
+		s.writeMiB(t, h, &n)
+		time.Sleep(idleAfter / 2)
+		s.writeMiB(t, h, &n)
+		time.Sleep(idleAfter / 2)
+		if s.fileSize(t, "-wal") < 1<<20 {
+			t.Error("it is empty too soon")
+		}
+		time.Sleep(idleAfter)
+		synctest.Wait()
+		if size := s.fileSize(t, "-wal"); size != 0 {
+			t.Errorf("%d bytes are left", size)
+		}
+		s.writeMiB(t, h, &n)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(s.Spec.DSN + "-wal"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("after the shard was closed: %v", err)
+		}
+	})
+}
+
+// readWithoutPause has n readers, each of which begins a snapshot before it ends
+// the one before, until stop is called.
+func (s *Shard) readWithoutPause(t testing.TB, account string, n int) (reads *atomic.Int64, stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	reads = &atomic.Int64{}
+	var all sync.WaitGroup
+	for range n {
+		all.Go(func() {
+			var last *Snapshot
+			for ctx.Err() == nil {
+				next, _, err := s.again(account).open(context.Background())
+				if err == nil {
+					_, err = next.Get(context.Background(), "clients", []string{"c0", "c1", "c2"})
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if last != nil {
+					last.Close()
+				}
+				last = next
+				reads.Add(1)
+			}
+			last.Close()
+		})
+	}
+	return reads, sync.OnceFunc(func() { cancel(); all.Wait() })
+}
+
+// writeMiB creates clients with more than 1 MiB in all; n counts them.
+func (s *Shard) writeMiB(t testing.TB, h *Handle, n *int) {
+	t.Helper()
+	w := &Write{}
+	for range 32 {
+		body := fmt.Appendf(nil, `{"name":"Client %d","status":"ACTIVE","note":"%032768d"}`, *n, *n)
+		w.Ops = append(w.Ops, Op{Kind: Created, Table: "clients", ID: fmt.Sprint("c", *n), Body: body, Patch: body})
+		*n++
+	}
+	if _, err := h.Commit(context.Background(), w); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *Shard) checkpointer() *checkpointer { return s.engine.(*sqliteEngine).wal }
+
+func (s *Shard) fileSize(t testing.TB, suffix string) int64 {
+	t.Helper()
+	f, err := os.Stat(s.Spec.DSN + suffix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f.Size()
+}
