@@ -58,17 +58,15 @@ func (w *committer) apply(ctx context.Context, heads map[string]*tally, account 
 			return Committed{}, err
 		}
 	}
-	at := now.Format(TimeFormat)
-	out := Committed{Position: h.Position, At: at}
-	seq := h.Seq + 1
-	written := 0
+	out := Committed{Position: h.Position, At: now.Format(TimeFormat)}
+	record := entry{account: account, seq: h.Seq + 1, write: write, actor: actorText(write), at: out.At}
 	for i := range write.Ops {
-		op := &write.Ops[i]
-		err := w.op(ctx, account, seq, written, at, write, op)
+		record.op = &write.Ops[i]
+		err := w.op(ctx, &record)
 		var refusal *Refusal
 		switch {
 		case err == nil:
-			written++
+			record.n++
 		case errors.As(err, &refusal):
 			refusal.Op = i
 			if !write.Partial || refusal.Reason == Conflict {
@@ -79,8 +77,8 @@ func (w *committer) apply(ctx context.Context, heads map[string]*tally, account 
 			return Committed{}, err
 		}
 	}
-	if written > 0 {
-		out.Position.Seq, h.Seq = seq, seq
+	if record.n > 0 {
+		out.Position.Seq = record.seq
 	}
 	// What changed nothing is remembered too: a repetition must not either.
 	if write.Key != nil {
@@ -88,6 +86,7 @@ func (w *committer) apply(ctx context.Context, heads map[string]*tally, account 
 			return Committed{}, err
 		}
 	}
+	h.Seq = out.Position.Seq
 	return out, nil
 }
 
@@ -108,22 +107,25 @@ func (w *committer) absent(ctx context.Context, account string, p *Page) error {
 	})
 }
 
-// op writes one record and its change, or neither (invariant 3).
-func (w *committer) op(ctx context.Context, account string, seq int64, n int, at string, write *Write, op *Op) error {
-	if write.Partial {
-		if err := w.conn.control(ctx, "SAVEPOINT op"); err != nil {
+// op writes one record and its change, or neither (invariant 3). What is refused
+// is refused before anything is written, but for a pair.
+func (w *committer) op(ctx context.Context, e *entry) error {
+	if !e.write.Partial || e.op.Pair == nil {
+		if err := w.put(ctx, e.account, e.at, e.op); err != nil {
 			return err
 		}
-		defer w.conn.control(ctx, "RELEASE op")
+		return e.append(ctx, w.conn)
 	}
-	err := w.put(ctx, account, at, op)
+	if err := w.conn.control(ctx, "SAVEPOINT op"); err != nil {
+		return err
+	}
+	defer w.conn.control(ctx, "RELEASE op")
+	err := w.put(ctx, e.account, e.at, e.op)
 	if err == nil {
-		err = appendChange(ctx, w.conn, account, seq, n, at, write, op)
+		return e.append(ctx, w.conn)
 	}
-	if err != nil && write.Partial {
-		if rerr := w.conn.control(ctx, "ROLLBACK TO op"); rerr != nil {
-			return rerr
-		}
+	if rerr := w.conn.control(ctx, "ROLLBACK TO op"); rerr != nil {
+		return rerr
 	}
 	return err
 }

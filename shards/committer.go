@@ -26,8 +26,10 @@ type committer struct {
 	ended     chan struct{}
 }
 
-// maxGroup bounds how long the first of a group waits for the last.
-const maxGroup = 32
+// maxGroup bounds how long the first of a group waits for the last: so many
+// people can write at once and each still shares a sync. With maxGroupOps it
+// bounds how long a neighbour waits.
+const maxGroup = 64
 
 // pending is a write on its way through the committer.
 type pending struct {
@@ -124,7 +126,7 @@ func (w *committer) run() {
 
 // group commits what waits and reports to each; false where nothing did.
 func (w *committer) group() bool {
-	group := w.line.take(maxGroup)
+	group := w.line.take(maxGroup, maxGroupOps)
 	if len(group) == 0 {
 		return false
 	}
@@ -147,38 +149,46 @@ func (w *committer) group() bool {
 	return true
 }
 
-// transact applies the writes of a group, each in its savepoint, and commits.
-// A write's own failure is left in its err; the error returned is everybody's.
-func (w *committer) transact(group []*pending) (err error) {
+// transact applies the writes of a group and commits. A write's own failure is
+// left in its err; the error returned is everybody's.
+func (w *committer) transact(group []*pending) error {
+	done, err := w.attempt(group, false)
+	if !done && err == nil {
+		_, err = w.attempt(group, true)
+	}
+	return err
+}
+
+// attempt is one transaction for a group. A write has a savepoint where it may
+// be refused when part of it is made, or where each one is guarded: SQLite undoes
+// a single statement that fails by itself, and copies every page for a savepoint.
+// Where a write without one fails in a way that nobody foresaw, nothing has
+// happened, and attempt returns false.
+func (w *committer) attempt(group []*pending, guarded bool) (done bool, err error) {
 	ctx := context.Background()
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("panic in the committer: %v\n%s", r, debug.Stack())
+			done, err = true, fmt.Errorf("panic in the committer: %v\n%s", r, debug.Stack())
 		}
 		if rerr := w.conn.rollback(); err == nil {
 			err = rerr
 		}
 	}()
 	if err := w.conn.begin(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return err
+		return true, err
 	}
 	heads := make(map[string]*tally, 1)
 	for _, p := range group {
-		if err := w.conn.control(ctx, "SAVEPOINT one"); err != nil {
-			return err
-		}
-		if p.task != nil {
-			p.err = p.task(ctx, w.conn)
-		} else {
-			p.out, p.err = w.apply(ctx, heads, p.account, p.write)
-		}
-		if p.err != nil {
-			if err := w.conn.control(ctx, "ROLLBACK TO one"); err != nil {
-				return err
+		if guarded || len(group) > 1 && p.compound() {
+			err = w.guard(ctx, heads, p)
+		} else if p.out, p.err = w.one(ctx, heads, p); p.err != nil && (p.compound() || !foreseen(p.err)) {
+			if len(group) > 1 {
+				return false, nil
 			}
+			err = p.err // and the rollback undoes it
 		}
-		if err := w.conn.control(ctx, "RELEASE one"); err != nil {
-			return err
+		if err != nil {
+			return true, err
 		}
 	}
 	for account, t := range heads {
@@ -187,16 +197,16 @@ func (w *committer) transact(group []*pending) (err error) {
 		}
 		n, err := w.conn.exec(ctx, "UPDATE head SET seq = ?2 WHERE account_id = ?1 AND seq = ?3 AND state = 'active'", account, t.Seq, t.was)
 		if err != nil {
-			return err
+			return true, err
 		}
 		if n != 1 {
-			return errors.New("the head moved under its lock")
+			return true, errors.New("the head moved under its lock")
 		}
 	}
 	age := w.latest.began()
 	if err := w.conn.commit(ctx); err != nil {
 		w.latest.forget() // who knows
-		return err
+		return true, err
 	}
 	// Before anybody is told of the commit.
 	for account, t := range heads {
@@ -205,5 +215,46 @@ func (w *committer) transact(group []*pending) (err error) {
 	if slices.ContainsFunc(group, func(p *pending) bool { return p.task != nil }) {
 		w.latest.forget()
 	}
-	return nil
+	return true, nil
+}
+
+// guard makes a write in its savepoint. The error returned is everybody's.
+func (w *committer) guard(ctx context.Context, heads map[string]*tally, p *pending) error {
+	if err := w.conn.control(ctx, "SAVEPOINT one"); err != nil {
+		return err
+	}
+	if p.out, p.err = w.one(ctx, heads, p); p.err != nil {
+		if err := w.conn.control(ctx, "ROLLBACK TO one"); err != nil {
+			return err
+		}
+	}
+	return w.conn.control(ctx, "RELEASE one")
+}
+
+func (w *committer) one(ctx context.Context, heads map[string]*tally, p *pending) (Committed, error) {
+	if p.task != nil {
+		return Committed{}, p.task(ctx, w.conn)
+	}
+	return w.apply(ctx, heads, p.account, p.write)
+}
+
+// compound reports whether p may be refused when part of it is made.
+func (p *pending) compound() bool {
+	return p.task != nil || len(p.write.Ops) > 1 || len(p.write.Ops) == 1 && p.write.Ops[0].Pair != nil
+}
+
+// ops is how many changes p makes.
+func (p *pending) ops() int {
+	if p.write == nil {
+		return 0
+	}
+	return len(p.write.Ops)
+}
+
+// foreseen reports whether a write that is not compound was refused before
+// anything of it was made.
+func foreseen(err error) bool {
+	var refusal *Refusal
+	var known *Error
+	return errors.As(err, &refusal) || errors.As(err, &known) || errors.Is(err, errMoved)
 }

@@ -2,6 +2,7 @@ package shards
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
@@ -11,16 +12,8 @@ import (
 // case: Unicode's full case folding of the composed form (NFC). The engines
 // can't do it alike, SQLite knows only ASCII, so the gateway does it for both.
 func Fold(s string) string {
-	ascii := true
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c >= 0x80 || 'A' <= c && c <= 'Z' {
-			ascii = false
-			break
-		}
-	}
-	if ascii {
-		return s
+	if isASCII(s) {
+		return strings.ToLower(s)
 	}
 	// Folding may decompose, composing may bring back an upper case: twice is stable.
 	return norm.NFC.String(cases.Fold().String(strings.Map(cherokee, norm.NFC.String(s))))
@@ -36,4 +29,13 @@ func cherokee(r rune) rune {
 		return r - 0xAB70 + 0x13A0
 	}
 	return r
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }

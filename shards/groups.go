@@ -10,7 +10,7 @@ import (
 )
 
 // groups is what waits to be written to a PostgreSQL primary. What waits for
-// one account is one transaction, at most maxGroup of it and never waiting for
+// one account is one transaction, at most maxSavepoints of it and never waiting for
 // more; accounts don't wait for each other but for a connection.
 type groups struct {
 	pool   *pgxpool.Pool
@@ -40,8 +40,11 @@ const (
 	// gateways that write for the account.
 	commitTimeout = 10 * time.Second
 	// maxGroupOps is how many changes a group has, where not its first write alone
-	// has more: a head is locked for as long as they take.
+	// has more: others wait for as long as they take.
 	maxGroupOps = 500
+	// maxSavepoints bounds the writes of a group by what a server keeps in memory
+	// of a transaction's savepoints, which is 64.
+	maxSavepoints = 32
 )
 
 // commit hands a write over and waits for it to be on disk, as committer.commit
@@ -89,9 +92,9 @@ func (g *groups) take(account string) []*pending {
 	defer g.mu.Unlock()
 	of := g.waiting[account]
 	var out []*pending
-	for ops := 0; len(of) > 0 && len(out) < maxGroup; of = of[1:] {
+	for ops := 0; len(of) > 0 && len(out) < maxSavepoints; of = of[1:] {
 		p := of[0]
-		if ops += len(p.write.Ops); ops > maxGroupOps && len(out) > 0 {
+		if ops += p.ops(); ops > maxGroupOps && len(out) > 0 {
 			break
 		}
 		if p.state.CompareAndSwap(0, pendingTaken) {

@@ -19,18 +19,25 @@ type Change struct {
 	At        string
 }
 
-func appendChange(ctx context.Context, c *conn, account string, seq int64, n int, at string, write *Write, op *Op) error {
-	actor, err := json.Marshal(write.Actor)
-	if err != nil {
-		return err
-	}
+// entry is a change that is being written.
+type entry struct {
+	account string
+	seq     int64
+	n       int64 // among those of the write
+	write   *Write
+	op      *Op
+	actor   string // as JSON
+	at      string
+}
+
+func (e *entry) append(ctx context.Context, c *conn) error {
 	var patch any // NULL for DELETED
-	if op.Patch != nil {
-		patch = string(op.Patch)
+	if e.op.Patch != nil {
+		patch = string(e.op.Patch)
 	}
-	_, err = c.exec(ctx, `INSERT INTO change (account_id, seq, n, kind, record_table, record_id, version, patch, actor, request_id, at)
+	_, err := c.exec(ctx, `INSERT INTO change (account_id, seq, n, kind, record_table, record_id, version, patch, actor, request_id, at)
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)`,
-		account, seq, int64(n), string(op.Kind), op.Table, op.ID, op.Version+1, patch, string(actor), write.RequestID, at)
+		e.account, e.seq, e.n, string(e.op.Kind), e.op.Table, e.op.ID, e.op.Version+1, patch, e.actor, e.write.RequestID, e.at)
 	return err
 }
 

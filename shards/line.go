@@ -40,14 +40,18 @@ func (l *line) add(p *pending) bool {
 	return true
 }
 
-// take returns at most n of those whose turn it is and who still wait.
-func (l *line) take(n int) []*pending {
+// take returns those whose turn it is and who still wait: at most n, and with
+// more than so many ops only where the first has more alone.
+func (l *line) take(n, ops int) []*pending {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var out []*pending
 	for len(out) < n && len(l.turns) > 0 {
 		account := l.turns[0]
 		of := l.waiting[account]
+		if ops -= of[0].ops(); ops < 0 && len(out) > 0 {
+			break
+		}
 		l.turns = l.turns[1:]
 		if len(of) > 1 {
 			l.waiting[account] = of[1:]

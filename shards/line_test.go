@@ -7,7 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 )
 
 func TestAccountsTakeTurnsInLine(t *testing.T) {
@@ -39,15 +38,29 @@ func TestAccountsTakeTurnsInLine(t *testing.T) {
 		{"noisy", "quiet", "other", "noisy"},
 		{"quiet", "noisy", "noisy", "noisy"}, // the write that was given up takes no place
 	} {
-		if got := accounts(l.take(4)); !slices.Equal(got, want) {
+		if got := accounts(l.take(4, maxGroupOps)); !slices.Equal(got, want) {
 			t.Errorf("got %v, want %v", got, want)
 		}
 	}
-	if rest := l.take(2 * maxWaiting); len(rest) != maxWaiting-5 {
+	if rest := l.take(2*maxWaiting, maxGroupOps); len(rest) != maxWaiting-5 {
 		t.Errorf("%d are left", len(rest))
 	}
-	if l.take(1) != nil || len(l.waiting) != 0 {
+	if l.take(1, maxGroupOps) != nil || len(l.waiting) != 0 {
 		t.Error("something is left behind")
+	}
+}
+
+// A group takes no longer than so many changes do, however many writes have them.
+func TestAGroupHasOnlySoManyChanges(t *testing.T) {
+	t.Parallel()
+	l := newLine()
+	for _, n := range []int{maxGroupOps + 1, 1, maxGroupOps - 1, 1} {
+		l.add(&pending{account: "a", write: &Write{Ops: make([]Op, n)}})
+	}
+	for _, want := range []int{1, 2, 1, 0} {
+		if got := len(l.take(maxGroup, maxGroupOps)); got != want {
+			t.Errorf("a group of %d, want %d", got, want)
+		}
 	}
 }
 
@@ -57,15 +70,9 @@ func TestAWriteOvertakesAnotherAccountsFlood(t *testing.T) {
 	s := openTest(t, Options{})
 	noisy, quiet := s.testHandle(t, "noisy"), s.testHandle(t, "quiet")
 	const flood = 1000
-	begun, release := make(chan struct{}), make(chan struct{})
+	waits, release := s.hold(t)
 	var all sync.WaitGroup
 	defer all.Wait()
-	all.Go(func() {
-		if err := s.committer().do(context.Background(), func(context.Context, *conn) error { close(begun); <-release; return nil }); err != nil {
-			t.Error(err)
-		}
-	})
-	<-begun
 	var done atomic.Int64
 	for i := range flood {
 		all.Go(func() {
@@ -74,17 +81,6 @@ func TestAWriteOvertakesAnotherAccountsFlood(t *testing.T) {
 			}
 			done.Add(1)
 		})
-	}
-	waits := func(account string, n int) {
-		for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-			s.committer().line.mu.Lock()
-			got := len(s.committer().line.waiting[account])
-			s.committer().line.mu.Unlock()
-			if got == n {
-				return
-			}
-		}
-		t.Errorf("%d writes of %s never wait", n, account)
 	}
 	waits("noisy", flood)
 	all.Go(func() {
@@ -96,5 +92,5 @@ func TestAWriteOvertakesAnotherAccountsFlood(t *testing.T) {
 		}
 	})
 	waits("quiet", 1)
-	close(release)
+	release()
 }

@@ -5,7 +5,9 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"sync"
 	"testing"
+	"time"
 )
 
 var testKeys, _ = NewKeyring(bytes.Repeat([]byte("k"), 32))
@@ -41,6 +43,35 @@ func createGroup(id, name string) Op {
 }
 
 func (s *Shard) committer() *committer { return s.engine.(*sqliteEngine).writes }
+
+// hold keeps a SQLite shard's writer busy until release, so that what comes
+// meanwhile is one group; waits returns once n writes of an account wait.
+func (s *Shard) hold(t *testing.T) (waits func(account string, n int), release func()) {
+	t.Helper()
+	w := s.committer()
+	begun, end := make(chan struct{}), make(chan struct{})
+	var held sync.WaitGroup
+	held.Go(func() {
+		if err := w.do(context.Background(), func(context.Context, *conn) error { close(begun); <-end; return nil }); err != nil {
+			t.Error(err)
+		}
+	})
+	release = sync.OnceFunc(func() { close(end); held.Wait() })
+	t.Cleanup(release)
+	<-begun
+	return func(account string, n int) {
+		t.Helper()
+		for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+			w.line.mu.Lock()
+			got := len(w.line.waiting[account])
+			w.line.mu.Unlock()
+			if got == n {
+				return
+			}
+		}
+		t.Errorf("%d writes of %s never wait", n, account)
+	}, release
+}
 
 // open returns a snapshot of h that is open, and where it is.
 func (h *Handle) open(ctx context.Context) (*Snapshot, Position, error) {
