@@ -75,9 +75,11 @@ func (t *transaction) one(ctx context.Context, p *pending) error {
 func (t *transaction) steps(ctx context.Context, p *pending) (written int, own, err error) {
 	w := p.write
 	t.before = append(t.before, "SAVEPOINT whole")
+	e := t.entry(w, t.seqs+1)
 	for i := range w.Ops {
 		batch := &pgx.Batch{}
-		queue(batch, t.trace, t.op(w, &w.Ops[i], written, t.seqs+1, p.out.At))
+		e.op, e.n = &w.Ops[i], int64(written)
+		queue(batch, t.trace, t.op(&e))
 		own, err := t.try(ctx, batch, false, w.Ops[i:i+1])
 		var refusal *Refusal
 		switch {

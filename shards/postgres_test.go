@@ -120,6 +120,70 @@ func TestRoundTrips(t *testing.T) {
 	}
 }
 
+// What one write does alike to many records, or many writes to one each, is one
+// statement; and two updates of one record from one version are not both made.
+func TestWhatIsDoneAlikeIsOneStatement(t *testing.T) {
+	t.Parallel()
+	c := Cluster.Cluster(t)
+	var statements atomic.Int64
+	s := openPostgresTest(t, c, c.Database(t), Options{Trace: func(Statement) { statements.Add(1) }}, onePrimary)
+	h := s.testHandle(t, "a")
+	ctx := context.Background()
+	whole := func(kind ChangeKind, from, to int, version int64) *Write {
+		w := &Write{Partial: true}
+		for i := from; i < to; i++ {
+			op := createGroup(fmt.Sprint("g", i), fmt.Sprint("G", i, " ", version))
+			op.Kind, op.Version = kind, version
+			w.Ops = append(w.Ops, op)
+		}
+		return w
+	}
+	mixed := whole(Updated, 0, 125, 1)
+	mixed.Ops = append(mixed.Ops, whole(Created, 250, 375, 0).Ops...)
+	for _, test := range []struct {
+		name string
+		w    *Write
+		want int64
+	}{
+		{"one", whole(Created, 1000, 1001, 0), 3}, // with the head's lock and its new number
+		{"250 created", whole(Created, 0, 250, 0), 3},
+		{"125 updated, 125 created", mixed, 4},
+		{"250 deleted", whole(Deleted, 125, 375, 1), 3},
+	} {
+		if test.name == "250 deleted" {
+			for i := range test.w.Ops {
+				test.w.Ops[i].Patch = nil
+			}
+		}
+		statements.Store(0)
+		if out, err := h.Commit(ctx, test.w); err != nil || len(out.Refused) > 0 {
+			t.Fatal(test.name, out, err)
+		}
+		if got := statements.Load(); got != test.want {
+			t.Errorf("%s took %d statements, want %d", test.name, got, test.want)
+		}
+	}
+	g := s.engine.(*postgresEngine).writes
+	conn, err := acquire(ctx, g.pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	var group []*pending
+	for _, id := range []string{"g1", "g1", "g2"} {
+		w := whole(Updated, 0, 1, 2)
+		w.Ops[0].ID, w.Ops[0].Body = id, fmt.Appendf(nil, `{"name":"now %d"}`, len(group))
+		group = append(group, &pending{account: "a", write: w, done: make(chan struct{})})
+	}
+	var refusal *Refusal
+	if err := g.transact(ctx, conn, "a", group); err != nil || group[0].err != nil || group[2].err != nil || !errors.As(group[1].err, &refusal) || refusal.Reason != Conflict {
+		t.Errorf("got %v: %v, %v, %v", err, group[0].err, group[1].err, group[2].err)
+	}
+	if group[2].out.Position.Seq != 6 {
+		t.Errorf("the last write is at %+v", group[2].out.Position)
+	}
+}
+
 // settle lets what nobody waits for come to its end: nothing tells when.
 func (p *proxy) settle() { time.Sleep(20 * time.Millisecond) }
 

@@ -2,7 +2,6 @@ package shards
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -68,16 +67,7 @@ type transaction struct {
 func (t *transaction) atOnce(ctx context.Context, group []*pending) (bool, error) {
 	batch := &pgx.Batch{}
 	t.begin(batch)
-	var seqs, changes int64
-	for _, p := range group {
-		p.out = Committed{At: t.at.Format(TimeFormat)}
-		if len(p.write.Ops) > 0 {
-			seqs++
-		}
-		p.out.Position.Seq = seqs // above the head, which is not known yet
-		t.whole(batch, p.write, seqs, p.out)
-		changes += int64(len(p.write.Ops))
-	}
+	seqs, changes := t.together(batch, group)
 	t.end(batch, seqs, changes)
 	err := t.send(ctx, batch, func(results pgx.BatchResults) error {
 		if err := t.began(results); err != nil {
@@ -164,12 +154,19 @@ func (t *transaction) whole(batch *pgx.Batch, w *Write, seq int64, out Committed
 	if w.Absent != nil {
 		queue(batch, t.trace, t.absent(w.Absent))
 	}
+	e := t.entry(w, seq)
 	for i := range w.Ops {
-		queue(batch, t.trace, t.op(w, &w.Ops[i], i, seq, out.At))
+		e.op, e.n = &w.Ops[i], int64(i)
+		queue(batch, t.trace, t.op(&e))
 	}
 	if w.Key != nil {
 		t.remember(batch, w, seq, out)
 	}
+}
+
+// entry returns a write's entry without an op. Its number is seq above the head's.
+func (t *transaction) entry(w *Write, seq int64) entry {
+	return entry{account: t.account, seq: seq, write: w, actor: actorText(w), at: t.at.Format(TimeFormat)}
 }
 
 // absent renders a statement that fails where the page is not empty.
@@ -199,56 +196,4 @@ func (t *transaction) remember(batch *pgx.Batch, w *Write, seq int64, out Commit
 // before the end.
 func (t *transaction) seq(b *builder, above int64) string {
 	return "(SELECT seq FROM head WHERE account_id = " + b.account + ") + " + b.arg(above)
-}
-
-// op renders a record's part in a write together with its change, which is
-// left out where the record's version has moved (invariant 3).
-func (t *transaction) op(w *Write, op *Op, n int, seq int64, now string) Statement {
-	b := newBuilder(postgresSQL, t.account)
-	id, at := b.arg(op.ID), b.arg(now)
-	table := tableOf(t.schema, op.Table)
-	b.WriteString("WITH record AS (")
-	if op.Kind == Created {
-		columns, values := "account_id, id, version, created_at, updated_at, body", b.account+", "+id+", 1, "+at+", "+at+", "+b.arg(string(op.Body))+"::json"
-		for i, v := range table.folded(op.Body) {
-			columns, values = columns+", "+table.folds[i].column, values+", "+b.arg(v)
-		}
-		b.WriteString("INSERT INTO " + table.Name + " (" + columns + ") VALUES (" + values + ") RETURNING 1")
-	} else {
-		if op.Kind == Updated {
-			b.WriteString("UPDATE " + table.Name + " SET version = version + 1, updated_at = " + at + ", body = " + b.arg(string(op.Body)) + "::json")
-			for i, v := range table.folded(op.Body) {
-				b.WriteString(", " + table.folds[i].column + " = " + b.arg(v))
-			}
-		} else {
-			b.WriteString("DELETE FROM " + table.Name)
-		}
-		b.WriteString(" WHERE account_id = " + b.account + " AND id = " + id + " AND version = " + b.arg(op.Version) + " RETURNING 1")
-	}
-	from := "record"
-	if p := op.Pair; p != nil {
-		from = "record, pair"
-		l, parent, child := p.Link, b.arg(p.Parent), b.arg(p.Child)
-		if p.Remove {
-			b.WriteString("), pair AS (DELETE FROM " + l.Table + " WHERE account_id = " + b.account + " AND " + l.Parent + " = " + parent + " AND " + l.Child + " = " + child + " RETURNING 1")
-		} else {
-			b.WriteString("), pair AS (INSERT INTO " + l.Table + " (account_id, " + l.Parent + ", " + l.Child + ") SELECT " + b.account + ", " + parent + ", " + child + " FROM record RETURNING 1")
-		}
-	}
-	var patch any // NULL for DELETED
-	if op.Patch != nil {
-		patch = string(op.Patch)
-	}
-	b.WriteString(") INSERT INTO change (account_id, seq, n, kind, record_table, record_id, version, patch, actor, request_id, at) SELECT " +
-		b.account + ", " + t.seq(b, seq) + ", " + b.arg(int64(n)) + "::bigint, " + b.arg(string(op.Kind)) + ", " + b.arg(op.Table) + ", " + id + ", " +
-		b.arg(op.Version+1) + "::bigint, " + b.arg(patch) + "::json, " + b.arg(actorText(w)) + "::json, " + b.arg(w.RequestID) + ", " + at + " FROM " + from)
-	return b.statement()
-}
-
-func actorText(w *Write) string {
-	text, err := json.Marshal(w.Actor)
-	if err != nil {
-		panic("shards: an actor that is not JSON: " + err.Error())
-	}
-	return string(text)
 }

@@ -1,0 +1,195 @@
+package shards
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// together adds the statements of all writes of a group, and returns how many
+// numbers and changes they have. What is done alike to records of one table is
+// one statement, for one record or for hundreds.
+func (t *transaction) together(batch *pgx.Batch, group []*pending) (seqs, changes int64) {
+	var run []entry
+	flush := func() {
+		switch len(run) {
+		case 0:
+		case 1:
+			queue(batch, t.trace, t.op(&run[0]))
+		default:
+			queue(batch, t.trace, t.ops(run))
+		}
+		run = nil
+	}
+	for _, p := range group {
+		w := p.write
+		p.out = Committed{At: t.at.Format(TimeFormat)}
+		if len(w.Ops) > 0 {
+			seqs++
+		}
+		p.out.Position.Seq = seqs // above the head, which is not known yet
+		changes += int64(len(w.Ops))
+		if w.Absent != nil {
+			flush() // it sees what others of the group have made
+			queue(batch, t.trace, t.absent(w.Absent))
+		}
+		e := t.entry(w, seqs)
+		// Where another order would matter something is refused, and then they are
+		// made one by one, in theirs.
+		for _, kind := range [...]ChangeKind{Created, Updated, Deleted} {
+			for i := range w.Ops {
+				if e.op, e.n = &w.Ops[i], int64(i); e.op.Kind != kind {
+					continue
+				}
+				if len(run) > 0 && !run[0].alike(&e) {
+					flush()
+				}
+				run = append(run, e)
+			}
+		}
+		if w.Key != nil {
+			t.remember(batch, w, seqs, p.out)
+		}
+	}
+	flush()
+	return seqs, changes
+}
+
+// alike reports whether one statement can make both.
+func (e *entry) alike(other *entry) bool {
+	return e.op.Kind == other.op.Kind && e.op.Table == other.op.Table && e.op.Pair == nil && other.op.Pair == nil
+}
+
+// op renders a record's part in a write together with its change, which is
+// left out where the record's version has moved (invariant 3).
+func (t *transaction) op(e *entry) Statement {
+	b, op := newBuilder(postgresSQL, t.account), e.op
+	id, at := b.arg(op.ID), b.arg(e.at)
+	table := tableOf(t.schema, op.Table)
+	b.WriteString("WITH record AS (")
+	if op.Kind == Created {
+		columns, values := "account_id, id, version, created_at, updated_at, body", b.account+", "+id+", 1, "+at+", "+at+", "+b.arg(string(op.Body))+"::json"
+		for i, v := range table.folded(op.Body) {
+			columns, values = columns+", "+table.folds[i].column, values+", "+b.arg(v)
+		}
+		b.WriteString("INSERT INTO " + table.Name + " (" + columns + ") VALUES (" + values + ") RETURNING 1")
+	} else {
+		if op.Kind == Updated {
+			b.WriteString("UPDATE " + table.Name + " SET version = version + 1, updated_at = " + at + ", body = " + b.arg(string(op.Body)) + "::json")
+			for i, v := range table.folded(op.Body) {
+				b.WriteString(", " + table.folds[i].column + " = " + b.arg(v))
+			}
+		} else {
+			b.WriteString("DELETE FROM " + table.Name)
+		}
+		b.WriteString(" WHERE account_id = " + b.account + " AND id = " + id + " AND version = " + b.arg(op.Version) + " RETURNING 1")
+	}
+	from := "record"
+	if p := op.Pair; p != nil {
+		from = "record, pair"
+		l, parent, child := p.Link, b.arg(p.Parent), b.arg(p.Child)
+		if p.Remove {
+			b.WriteString("), pair AS (DELETE FROM " + l.Table + " WHERE account_id = " + b.account + " AND " + l.Parent + " = " + parent + " AND " + l.Child + " = " + child + " RETURNING 1")
+		} else {
+			b.WriteString("), pair AS (INSERT INTO " + l.Table + " (account_id, " + l.Parent + ", " + l.Child + ") SELECT " + b.account + ", " + parent + ", " + child + " FROM record RETURNING 1")
+		}
+	}
+	b.WriteString(") " + insertChange + " SELECT " + b.account + ", " + t.seq(b, e.seq) + ", " + b.arg(e.n) + "::bigint, " + b.arg(string(op.Kind)) + ", " +
+		b.arg(op.Table) + ", " + id + ", " + b.arg(op.Version+1) + "::bigint, " + b.arg(nullable(op.Patch)) + "::json, " + b.arg(e.actor) + "::json, " +
+		b.arg(e.write.RequestID) + ", " + at + " FROM " + from)
+	return b.statement()
+}
+
+const insertChange = "INSERT INTO change (account_id, seq, n, kind, record_table, record_id, version, patch, actor, request_id, at)"
+
+// ops renders what op does for entries that are alike, as one statement: each
+// column of theirs is one parameter, a list.
+func (t *transaction) ops(run []entry) Statement {
+	b, table, kind := newBuilder(postgresSQL, t.account), tableOf(t.schema, run[0].op.Table), run[0].op.Kind
+	at := b.arg(run[0].at)
+	var lists, names []string
+	list := func(name, of string, values any) {
+		lists, names = append(lists, b.arg(values)+"::"+of+"[]"), append(names, name)
+	}
+	list("id", "text", listOf(run, func(e *entry) string { return e.op.ID }))
+	list("version", "bigint", listOf(run, func(e *entry) int64 { return e.op.Version }))
+	list("seq", "bigint", listOf(run, func(e *entry) int64 { return e.seq }))
+	list("n", "bigint", listOf(run, func(e *entry) int64 { return e.n }))
+	list("patch", "text", listOf(run, func(e *entry) *string { return nullable(e.op.Patch) }))
+	list("actor", "text", listOf(run, func(e *entry) string { return e.actor }))
+	list("request_id", "text", listOf(run, func(e *entry) string { return e.write.RequestID }))
+	if kind != Deleted {
+		list("body", "text", listOf(run, func(e *entry) string { return string(e.op.Body) }))
+		for i, of := range table.foldedAll(run) {
+			list(table.folds[i].column, "text", of)
+		}
+	}
+	b.WriteString("WITH op AS (SELECT * FROM unnest(" + strings.Join(lists, ", ") + ") op (" + strings.Join(names, ", ") + ")), record AS (")
+	// Two entries of one record are one row here, whose change the other one's lacks.
+	guard, from := " WHERE t.account_id = "+b.account+" AND t.id = op.id AND t.version = op.version RETURNING op.*", "record op"
+	switch kind {
+	case Created:
+		b.WriteString("INSERT INTO " + table.Name + " (account_id, id, version, created_at, updated_at, body" + table.foldList(", %[1]s") + ") SELECT " +
+			b.account + ", op.id, 1, " + at + ", " + at + ", op.body::json" + table.foldList(", op.%[1]s") + " FROM op RETURNING id")
+		from = "op JOIN record ON record.id = op.id"
+	case Updated:
+		b.WriteString("UPDATE " + table.Name + " t SET version = t.version + 1, updated_at = " + at + ", body = op.body::json" +
+			table.foldList(", %[1]s = op.%[1]s") + " FROM op" + guard)
+	case Deleted:
+		b.WriteString("DELETE FROM " + table.Name + " t USING op" + guard)
+	}
+	b.WriteString(") " + insertChange + " SELECT " + b.account + ", " + t.seq(b, 0) + " + op.seq, op.n, " + b.arg(string(kind)) + ", " + b.arg(table.Name) +
+		", op.id, op.version + 1, op.patch::json, op.actor::json, op.request_id, " + at + " FROM " + from)
+	return b.statement()
+}
+
+func listOf[T any](run []entry, of func(*entry) T) []T {
+	out := make([]T, len(run))
+	for i := range run {
+		out[i] = of(&run[i])
+	}
+	return out
+}
+
+// foldedAll returns the values of each fold column, a list for each.
+func (t *Table) foldedAll(run []entry) [][]*string {
+	out := make([][]*string, len(t.folds))
+	for i := range run {
+		for j, v := range t.folded(run[i].op.Body) {
+			var text *string
+			if s, ok := v.(string); ok {
+				text = &s
+			}
+			out[j] = append(out[j], text)
+		}
+	}
+	return out
+}
+
+// foldList prints each fold column's name in a format.
+func (t *Table) foldList(format string) string {
+	var b strings.Builder
+	for _, f := range t.folds {
+		fmt.Fprintf(&b, format, f.column)
+	}
+	return b.String()
+}
+
+// nullable returns a text for the database, NULL where there is none.
+func nullable(text []byte) *string {
+	if text == nil {
+		return nil
+	}
+	s := string(text)
+	return &s
+}
+
+func actorText(w *Write) string {
+	text, err := json.Marshal(w.Actor)
+	if err != nil {
+		panic("shards: an actor that is not JSON: " + err.Error())
+	}
+	return string(text)
+}
