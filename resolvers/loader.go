@@ -16,6 +16,7 @@ type loader[V any] struct {
 	account string
 	cache   dataloader.Cache[key, V]
 	batch   dataloader.BatchFunc[key, V]
+	fetch   func(ctx context.Context, ids []string) (map[string]V, error)
 	// mu makes "which are missing" and "load them" one step, so that a batch
 	// is as large as its capacity and goes off with its last key, not by a timer.
 	mu sync.Mutex
@@ -36,7 +37,7 @@ func newLoader[V any](account string, fetch func(ctx context.Context, ids []stri
 		}
 		return out
 	}
-	return &loader[V]{account: account, cache: dataloader.NewCache[key, V](), batch: batch}
+	return &loader[V]{account: account, cache: dataloader.NewCache[key, V](), batch: batch, fetch: fetch}
 }
 
 // guarded makes a panic of fetch an error: it runs in a goroutine of
@@ -87,12 +88,52 @@ func (l *loader[V]) load(ctx context.Context, ids []string) ([]V, error) {
 	return out, nil
 }
 
+// direct is load for the projector, which asks for a whole level at a time: the
+// batch runs in the caller's goroutine, whose stack has grown already.
+func (l *loader[V]) direct(ctx context.Context, ids []string) ([]V, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock() // until all are there: whoever asks for the same waits
+	if missing := l.missing(ctx, ids); len(missing) > 0 {
+		found, err := l.fetch(ctx, missing)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range missing {
+			l.know(ctx, id, found[id])
+		}
+	}
+	out := make([]V, len(ids))
+	for i, id := range ids {
+		thunk, _ := l.cache.Get(ctx, key{l.account, id})
+		var err error
+		if out[i], err = thunk(); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// missing returns those of ids that have not been asked for. The caller has the lock.
+func (l *loader[V]) missing(ctx context.Context, ids []string) []string {
+	var out []string
+	for _, id := range ids {
+		if _, ok := l.cache.Get(ctx, key{l.account, id}); !ok {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// know keeps a value. The caller has the lock.
+func (l *loader[V]) know(ctx context.Context, id string, v V) {
+	l.cache.Set(ctx, key{l.account, id}, func() (V, error) { return v, nil })
+}
+
 // put makes a value known that came by another way. One that is known stays.
 func (l *loader[V]) put(ctx context.Context, id string, v V) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	k := key{l.account, id}
-	if _, ok := l.cache.Get(ctx, k); !ok {
-		l.cache.Set(ctx, k, func() (V, error) { return v, nil })
+	if _, ok := l.cache.Get(ctx, key{l.account, id}); !ok {
+		l.know(ctx, id, v)
 	}
 }

@@ -199,7 +199,7 @@ func (x *projection) one(ctx context.Context, k *kind, id string) (bool, error) 
 	if x.may(k.read) != nil {
 		return false, nil
 	}
-	recs, err := x.recordsOf(k).load(ctx, []string{id})
+	recs, err := x.recordsOf(k).direct(ctx, []string{id})
 	if err != nil {
 		return false, err
 	}

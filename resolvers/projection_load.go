@@ -15,6 +15,7 @@ type stretch struct{ from, to int }
 
 // loaded is what a link leads to from all the records that have it.
 type loaded struct {
+	ids    []string           // of refs, each once
 	refs   map[string]*record // by id
 	pages  map[string]*page   // by parent
 	counts map[string]int64
@@ -26,17 +27,22 @@ type loaded struct {
 // then meets it, and reports it in its place.
 func (x *projection) load(ctx context.Context, o *object, recs []*record, within ...shards.Condition) (bool, error) {
 	for i := range o.fields {
+		if l := o.fields[i].link; l != nil && x.may(l.edge.target.read) != nil {
+			return false, nil
+		}
+	}
+	if err := x.loadTargets(ctx, o, recs); err != nil {
+		return false, err
+	}
+	for i := range o.fields {
 		l := o.fields[i].link
 		if l == nil {
 			continue
 		}
-		if x.may(l.edge.target.read) != nil {
-			return false, nil
-		}
 		var ok bool
 		var err error
 		if l.edge.ref != "" {
-			ok, err = x.loadRefs(ctx, l, recs)
+			ok, err = x.loadRefs(ctx, l)
 		} else {
 			ids := make([]string, len(recs))
 			for i, rec := range recs {
@@ -51,31 +57,42 @@ func (x *projection) load(ctx context.Context, o *object, recs []*record, within
 	return true, nil
 }
 
-func (x *projection) loadRefs(ctx context.Context, l *link, recs []*record) (bool, error) {
-	refs := make(map[string]*record, len(recs))
-	var ids []string
-	for _, rec := range recs {
-		id := rec.row.Text(l.edge.ref)
-		if id == "" {
+// loadTargets loads the records that references lead to, all in one round trip.
+func (x *projection) loadTargets(ctx context.Context, o *object, recs []*record) error {
+	var wanted []wanted
+	for i := range o.fields {
+		l := o.fields[i].link
+		if l == nil || l.edge.ref == "" {
 			continue
 		}
-		if _, ok := refs[id]; !ok {
-			refs[id] = nil
-			ids = append(ids, id)
+		to := &x.loaded[l.index]
+		to.refs = make(map[string]*record, len(recs))
+		for _, rec := range recs {
+			id := rec.row.Text(l.edge.ref)
+			if _, seen := to.refs[id]; id != "" && !seen {
+				to.refs[id] = nil
+				to.ids = append(to.ids, id)
+			}
 		}
+		wanted = want(wanted, l.edge.target, to.ids)
 	}
-	x.loaded[l.index].refs = refs
-	if len(ids) == 0 {
+	return x.fetch(ctx, wanted)
+}
+
+// loadRefs takes what loadTargets has loaded, and loads what is selected of it.
+func (x *projection) loadRefs(ctx context.Context, l *link) (bool, error) {
+	to := &x.loaded[l.index]
+	if len(to.ids) == 0 {
 		return true, nil
 	}
-	targets, err := x.recordsOf(l.edge.target).load(ctx, ids)
+	targets, err := x.recordsOf(l.edge.target).direct(ctx, to.ids)
 	if err != nil {
 		return false, err
 	}
 	found := targets[:0:0]
 	for i, t := range targets {
 		if t != nil {
-			refs[ids[i]] = t
+			to.refs[to.ids[i]] = t
 			found = append(found, t)
 		}
 	}
@@ -96,7 +113,7 @@ func (x *projection) loadPages(ctx context.Context, l *link, parents []string, w
 	if err != nil {
 		return false, nil
 	}
-	lists, err := x.pagesOf(q).load(ctx, parents)
+	lists, err := x.pagesOf(q).direct(ctx, parents)
 	if err != nil {
 		return false, err
 	}
@@ -115,7 +132,7 @@ func (x *projection) loadPages(ctx context.Context, l *link, parents []string, w
 		}
 	}
 	if l.connection != nil && l.connection.counted {
-		counts, err := x.countsOf(q).load(ctx, parents)
+		counts, err := x.countsOf(q).direct(ctx, parents)
 		if err != nil {
 			return false, err
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -164,6 +166,65 @@ func (r *response) recordsOf(k *kind) *loader[*record] {
 		r.records[k] = l
 	}
 	return l
+}
+
+// wanted are records of one kind.
+type wanted struct {
+	kind *kind
+	ids  []string
+}
+
+// want adds records of a kind to a list in which each kind stands once, in the
+// order of their tables.
+func want(list []wanted, k *kind, ids []string) []wanted {
+	i, found := slices.BinarySearchFunc(list, k, func(w wanted, k *kind) int { return strings.Compare(w.kind.table, k.table) })
+	if !found {
+		list = slices.Insert(list, i, wanted{kind: k})
+	}
+	list[i].ids = append(list[i].ids, ids...)
+	return list
+}
+
+// fetch loads records of several kinds in one round trip, for whoever asks for
+// them afterwards. Of a single kind they can as well be loaded then.
+func (r *response) fetch(ctx context.Context, list []wanted) error {
+	if len(list) < 2 {
+		return nil
+	}
+	loaders := make([]*loader[*record], len(list))
+	var asked []shards.Wanted
+	byTable := make(map[string]int, len(list))
+	for i, w := range list {
+		l := r.recordsOf(w.kind)
+		l.mu.Lock() // always in the order of the tables
+		defer l.mu.Unlock()
+		loaders[i], byTable[w.kind.table] = l, i
+		list[i].ids = l.missing(ctx, w.ids)
+		if len(list[i].ids) > 0 {
+			asked = append(asked, shards.Wanted{Table: w.kind.table, IDs: list[i].ids})
+		}
+	}
+	if len(asked) == 0 {
+		return nil
+	}
+	snap, err := r.snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	rows, err := snap.GetAll(ctx, asked...)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		i := byTable[row.Table.Name]
+		loaders[i].know(ctx, row.ID, &record{kind: list[i].kind, row: row})
+	}
+	for i, w := range list { // those that there are not
+		for _, id := range loaders[i].missing(ctx, w.ids) {
+			loaders[i].know(ctx, id, nil)
+		}
+	}
+	return nil
 }
 
 // know wraps rows that were read as part of a list, for whoever asks for them by id.

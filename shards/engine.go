@@ -30,11 +30,18 @@ type engine interface {
 // see the same state of one node (invariant 4). It is used by one goroutine at
 // a time.
 type read interface {
-	// query calls row for every row of a statement.
-	query(ctx context.Context, s Statement, row func(scanner) error) error
+	// query runs the statements in turn, together where the engine can send them
+	// so, and hands out the rows of each.
+	query(ctx context.Context, list ...question) error
 	// where names the node, for operators.
 	where() string
 	close()
+}
+
+// question is a statement, and what is called for every row of its result.
+type question struct {
+	Statement
+	row func(scanner) error
 }
 
 // scanner is a row of a result.
@@ -53,9 +60,8 @@ type beginning struct {
 	// admit judges the head before any row is handed out. Its error ends the read.
 	admit func(head) error
 	// first is the first statement; its SQL is "" where there is none.
-	first Statement
-	row   func(scanner) error
-	// handed is set once row may have been called: the read can't begin again.
+	first question
+	// handed is set once rows may have been handed out: the read can't begin again.
 	handed bool
 }
 

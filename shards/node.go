@@ -83,7 +83,7 @@ func (r postgresRead) begin(ctx context.Context, o *beginning) error {
 	batch.Queue(setRead, o.account)
 	queue(batch, r.trace, head)
 	if o.first.SQL != "" {
-		queue(batch, r.trace, o.first)
+		queue(batch, r.trace, o.first.Statement)
 	}
 	results := r.conn.SendBatch(ctx, batch)
 	err := r.take(results, o)
@@ -118,7 +118,7 @@ func (r postgresRead) take(results pgx.BatchResults, o *beginning) error {
 		return err
 	}
 	o.handed = true
-	return eachRow(rows, o.row)
+	return eachRow(rows, o.first.row)
 }
 
 // takeHead returns the head of an account that is here.
@@ -139,13 +139,40 @@ func queue(batch *pgx.Batch, trace func(Statement), s Statement) {
 	batch.Queue(s.SQL, s.Args...)
 }
 
-func (r postgresRead) query(ctx context.Context, s Statement, row func(scanner) error) error {
-	r.trace(s)
-	rows, err := r.conn.Query(ctx, s.SQL, s.Args...)
+// query takes one round trip.
+func (r postgresRead) query(ctx context.Context, list ...question) error {
+	if len(list) > 1 {
+		return fault(ctx, r.conn, r.queryAll(ctx, list))
+	}
+	q := list[0]
+	r.trace(q.Statement)
+	rows, err := r.conn.Query(ctx, q.SQL, q.Args...)
 	if err == nil {
-		err = eachRow(rows, row)
+		err = eachRow(rows, q.row)
 	}
 	return fault(ctx, r.conn, err)
+}
+
+func (r postgresRead) queryAll(ctx context.Context, list []question) error {
+	batch := &pgx.Batch{}
+	for _, q := range list {
+		queue(batch, r.trace, q.Statement)
+	}
+	results := r.conn.SendBatch(ctx, batch)
+	var err error
+	for _, q := range list {
+		var rows pgx.Rows
+		if rows, err = results.Query(); err == nil {
+			err = eachRow(rows, q.row)
+		}
+		if err != nil {
+			break
+		}
+	}
+	if closeErr := results.Close(); err == nil {
+		err = closeErr
+	}
+	return err
 }
 
 // eachRow calls f for every row and closes rows.

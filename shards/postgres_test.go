@@ -47,7 +47,7 @@ func (s *Shard) again(account string) *Handle {
 }
 
 // A read is one round trip for its first statement and one for each of the
-// others; a group of writes is one. Connections are used before they are
+// others, or for several that are asked together; a group of writes is one. Connections are used before they are
 // counted, since each prepares a statement when it first meets it.
 func TestRoundTrips(t *testing.T) {
 	t.Parallel()
@@ -96,6 +96,22 @@ func TestRoundTrips(t *testing.T) {
 		{"a bookmark that is not", func() error { _, err := s.again("a").Bookmark(ctx); return err }, 2},
 		{"a read of one statement", read(1), 2},
 		{"a read of three statements", read(3), 4},
+		{"a read of three tables, twice", func() error {
+			snap, err := h.Snapshot(ctx)
+			if err != nil {
+				return err
+			}
+			defer snap.Close()
+			if _, err := snap.Get(ctx, "groups", []string{"g1"}); err != nil {
+				return err
+			}
+			for range 2 {
+				if _, err := snap.GetAll(ctx, Wanted{"groups", []string{"g1"}}, Wanted{"users", []string{"u"}}, Wanted{"clients", nil}); err != nil {
+					return err
+				}
+			}
+			return nil
+		}, 4},
 		{"a write with a key", func() error {
 			w := create()
 			w.Key = &IdempotencyKey{Key: fmt.Sprint("k", n), Field: "f", Input: "i"}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -47,7 +48,7 @@ func (s *Snapshot) opened(ctx context.Context) (head, error) {
 	defer s.mu.Unlock()
 	var err error
 	if s.read == nil {
-		err = s.open(ctx, func(*Shard) Statement { return Statement{} }, nil)
+		err = s.open(ctx, func(*Shard) question { return question{} })
 	}
 	return s.head, err
 }
@@ -56,13 +57,13 @@ var errClosedSnapshot = errors.New("read through a closed snapshot")
 
 // open begins the read with its first statement. The head is read in the same
 // transaction as all that follow, before them.
-func (s *Snapshot) open(ctx context.Context, first func(*Shard) Statement, row func(scanner) error) error {
+func (s *Snapshot) open(ctx context.Context, first func(*Shard) question) error {
 	if s.closed {
 		return errClosedSnapshot
 	}
 	h := s.handle
 	at, proven, strong := h.required()
-	o := &beginning{account: h.account, at: at, strong: strong || s.strong, row: row}
+	o := &beginning{account: h.account, at: at, strong: strong || s.strong}
 	if !proven {
 		o.since = at.Epoch
 	}
@@ -100,17 +101,32 @@ func (s *Snapshot) Table(name string) *Table {
 
 // Get returns the records with these ids that there are, in no order, with one statement.
 func (s *Snapshot) Get(ctx context.Context, table string, ids []string) ([]*Row, error) {
-	t := s.Table(table)
+	return s.GetAll(ctx, Wanted{table, ids})
+}
+
+// Wanted are records of one table.
+type Wanted struct {
+	Table string
+	IDs   []string
+}
+
+// GetAll is Get for records of several tables: a statement for each, which
+// take one round trip together. Their tables tell the rows apart.
+func (s *Snapshot) GetAll(ctx context.Context, wanted ...Wanted) ([]*Row, error) {
 	var out []*Row
-	err := s.each(ctx, func(b *builder) {
-		b.WriteString(rowOf + " FROM " + t.Name + " t WHERE t.account_id = " + b.account)
-		b.and(b.in("t.id", ids))
-	}, func(row scanner) error {
-		r, err := s.scan(row, t)
-		out = append(out, r)
-		return err
-	})
-	if err != nil {
+	parts := make([]part, len(wanted))
+	for i, w := range wanted {
+		t := s.Table(w.Table)
+		parts[i] = part{func(b *builder) {
+			b.WriteString(rowOf + " FROM " + t.Name + " t WHERE t.account_id = " + b.account)
+			b.and(b.in("t.id", w.IDs))
+		}, func(row scanner) error {
+			r, err := s.scan(row, t)
+			out = append(out, r)
+			return err
+		}}
+	}
+	if err := s.all(ctx, parts...); err != nil {
 		return nil, err
 	}
 	return out, nil
@@ -197,33 +213,59 @@ func (s *Snapshot) Sums(ctx context.Context, table, group, total string, where [
 	return out, err
 }
 
-// each runs one statement and calls f for every row. It holds the read for the
-// whole of it; f must not use the snapshot.
+// part is a statement of a snapshot, and what is called for every row of it.
+type part struct {
+	write func(*builder)
+	row   func(scanner) error
+}
+
+// each runs one statement and calls f for every row.
 func (s *Snapshot) each(ctx context.Context, write func(*builder), f func(scanner) error) error {
+	return s.all(ctx, part{write, f})
+}
+
+// all runs statements, together where they can be sent so. It holds the read
+// for the whole of it; what it calls must not use the snapshot.
+func (s *Snapshot) all(ctx context.Context, parts ...part) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f = s.handle.usage.counting(f)
 	if s.shard.engine.sql() == postgresSQL { // it computes elsewhere
 		defer s.handle.waits()()
 	}
-	var st Statement
-	render := func(shard *Shard) Statement {
+	list := make([]question, len(parts))
+	render := func(i int, shard *Shard) question {
 		b := newBuilder(shard.engine.sql(), s.handle.account)
-		write(b)
-		st = b.statement()
-		return st
+		parts[i].write(b)
+		list[i] = question{b.statement(), s.handle.usage.counting(parts[i].row)}
+		return list[i]
 	}
+	next := 0
 	var err error
 	if s.read == nil {
-		err = s.open(ctx, render, f)
-	} else {
-		err = s.read.query(ctx, render(s.shard), f)
+		next = 1
+		err = s.open(ctx, func(shard *Shard) question { return render(0, shard) })
+	}
+	if next < len(parts) && err == nil {
+		for i := next; i < len(parts); i++ {
+			render(i, s.shard)
+		}
+		err = s.read.query(ctx, list[next:]...)
 	}
 	var known *Error
 	if err != nil && !errors.As(err, &known) {
-		return fmt.Errorf("%s: %w", st.SQL, err)
+		return fmt.Errorf("%s: %w", textOf(list), err)
 	}
 	return err
+}
+
+func textOf(list []question) string {
+	var texts []string
+	for _, q := range list {
+		if q.SQL != "" {
+			texts = append(texts, q.SQL)
+		}
+	}
+	return strings.Join(texts, "; ")
 }
 
 // scan reads a record's columns, and more behind them.

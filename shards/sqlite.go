@@ -224,7 +224,7 @@ func (c *conn) open(ctx context.Context, o *beginning, saw func(head)) error {
 	if err := o.admit(h); err != nil || o.first.SQL == "" {
 		return err
 	}
-	return c.query(ctx, o.first, o.row)
+	return c.query(ctx, o.first.Statement, o.first.row)
 }
 
 // readHead returns the head of an account that is here.
@@ -236,6 +236,15 @@ func readHead(ctx context.Context, c *conn, o *beginning) (head, error) {
 		return h, err
 	}
 	return h, h.here(found)
+}
+
+func (r sqliteRead) query(ctx context.Context, list ...question) error {
+	for _, q := range list {
+		if err := r.conn.query(ctx, q.Statement, q.row); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r sqliteRead) where() string { return "primary" }

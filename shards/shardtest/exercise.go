@@ -45,6 +45,7 @@ func Exercise(t *testing.T, open func(t *testing.T, opts shards.Options) *shards
 		{"ABookmarkAheadIsRefusedAtOnce", bookmarkAhead},
 		{"AHandleReadsItsOwnWrites", readsItsOwnWrites},
 		{"ASnapshotStaysWhereItIs", snapshotStays},
+		{"RecordsOfSeveralTablesComeTogether", severalTables},
 		{"SnapshotsOfOneHandleDoNotCross", snapshotsDoNotCross},
 		{"RequestsDoNotWaitForThemselves", requestsDoNotWaitForThemselves},
 		{"ACursorIsOfOneList", cursorIsOfOneList},

@@ -154,6 +154,37 @@ func snapshotStays(w *world) {
 	}
 }
 
+// severalTables: records of several tables come together, each of its own table
+// and account, whether the snapshot is open or opens with them.
+func severalTables(w *world) {
+	ctx := context.Background()
+	for _, account := range []string{"a", "b"} {
+		w.commit(w.handle(account), create("groups", "x", fields{"name": "Group of " + account}))
+		w.commit(w.handle(account), create("users", "x", fields{"name": "User of " + account, "email": "x@example.com", "role": "MEMBER"}))
+	}
+	w.commit(w.handle("b"), create("groups", "only", fields{"name": "Of b"}))
+	want := "group of a, user of a"
+	s, err := w.again("a").Snapshot(ctx)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer s.Close()
+	for range 2 {
+		rows, err := s.GetAll(ctx, shards.Wanted{Table: "groups", IDs: []string{"x", "only", "none"}},
+			shards.Wanted{Table: "clients", IDs: []string{"x"}}, shards.Wanted{Table: "users", IDs: []string{"none", "x", "x"}})
+		var got []string
+		for _, r := range rows {
+			if r.Table.Name != strings.ToLower(strings.Fields(r.Text("name"))[0])+"s" {
+				w.t.Errorf("%s is said to be of %s", r.Body, r.Table.Name)
+			}
+			got = append(got, strings.ToLower(r.Text("name")))
+		}
+		if strings.Join(got, ", ") != want || err != nil {
+			w.t.Errorf("got %q, %v, want %q", got, err, want)
+		}
+	}
+}
+
 // snapshotsDoNotCross: of two reads that a handle begins at the same time, the
 // one that sees less is no reason to refuse it.
 func snapshotsDoNotCross(w *world) {
