@@ -9,6 +9,7 @@ import (
 	"gatehouse/shards"
 	"gatehouse/tenancy"
 	"gatehouse/transport/cost"
+	"gatehouse/transport/guard"
 )
 
 // DefaultMaxCost is the most that one operation may cost, in points.
@@ -64,8 +65,9 @@ func (a *Admission) enter(ctx context.Context, in *admitted) error {
 	return a.wait(ctx, request)
 }
 
-// charge takes what an operation may cost, before it is executed.
-func (a *Admission) charge(in *admitted, c *graphql.OperationContext) error {
+// charge takes what an operation may cost, before it is executed. It is one of
+// doc's, nil where that is not kept.
+func (a *Admission) charge(in *admitted, c *graphql.OperationContext, doc *guard.Document) error {
 	if a.Prices == nil || in.request == nil {
 		return nil
 	}
@@ -73,7 +75,7 @@ func (a *Admission) charge(in *admitted, c *graphql.OperationContext) error {
 	if most == 0 {
 		most = DefaultMaxCost
 	}
-	points := a.Prices.Of(c.Operation, c.Variables, most)
+	points := a.price(c, doc, most)
 	if points > most {
 		return &shards.Error{Code: shards.CostLimit, Message: fmt.Sprintf("the operation would cost more than %d points; ask for smaller pages", most)}
 	}
@@ -81,6 +83,22 @@ func (a *Admission) charge(in *admitted, c *graphql.OperationContext) error {
 		return s.Request(points)
 	}
 	return nil
+}
+
+// price works out what an operation costs, only once where it always costs the same.
+func (a *Admission) price(c *graphql.OperationContext, doc *guard.Document, most int64) int64 {
+	if doc == nil {
+		points, _ := a.Prices.Of(c.Operation, c.Variables, most)
+		return points
+	}
+	if known, ok := doc.Costs.Load(c.Operation); ok {
+		return known.(int64)
+	}
+	points, always := a.Prices.Of(c.Operation, c.Variables, most)
+	if always {
+		doc.Costs.Store(c.Operation, points)
+	}
+	return points
 }
 
 // answered notes what the operation has cost so far and says so in its response.

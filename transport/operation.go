@@ -64,7 +64,8 @@ func (p *pipeline) create(whole context.Context, o *operation, params *graphql.R
 	if err != nil {
 		return err
 	}
-	if faults := p.check(params); len(faults) > 0 {
+	doc, faults := p.check(params)
+	if len(faults) > 0 {
 		return p.faulty(graphql.WithOperationContext(ctx, &graphql.OperationContext{}), o, faults)
 	}
 	created, faults := p.executor.CreateOperationContext(ctx, params)
@@ -85,7 +86,7 @@ func (p *pipeline) create(whole context.Context, o *operation, params *graphql.R
 	if err := can.carry(created.Operation.Operation); err != nil {
 		return err
 	}
-	if err := p.limits.charge(&o.taken, created); err != nil {
+	if err := p.limits.charge(&o.taken, created, doc); err != nil {
 		return err
 	}
 	if o.subscription = created.Operation.Operation == ast.Subscription; o.subscription {
@@ -100,19 +101,20 @@ func (p *pipeline) create(whole context.Context, o *operation, params *graphql.R
 	return nil
 }
 
-// check returns what is wrong with a document, or with the sizes of its variables.
-func (p *pipeline) check(params *graphql.RawParams) gqlerror.List {
+// check returns the document, nil where nobody guards them, or what is wrong
+// with it or with the sizes of its variables.
+func (p *pipeline) check(params *graphql.RawParams) (*guard.Document, gqlerror.List) {
 	if p.guard == nil {
-		return nil
+		return nil, nil
 	}
 	doc, faults := p.guard.Document(params.Query)
 	if len(faults) > 0 {
-		return faults
+		return nil, faults
 	}
 	if o := doc.Operations.ForName(params.OperationName); o != nil { // the executor says that there is none
-		return p.guard.Variables(o, params.Variables)
+		return doc, p.guard.Variables(o, params.Variables)
 	}
-	return nil
+	return doc, nil
 }
 
 // faulty is for a document, operation name or variables that can't be executed.

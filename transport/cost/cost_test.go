@@ -3,6 +3,7 @@ package cost
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -13,6 +14,9 @@ import (
 	"gatehouse/graph"
 	"gatehouse/shards"
 )
+
+// multiplied finds the variables that a cost depends on.
+var multiplied = regexp.MustCompile(`(first|last|ids|inputs|if): [$]`)
 
 func costOf(t *testing.T, prices *Prices, document, variables string, most int64) int64 {
 	t.Helper()
@@ -32,7 +36,11 @@ func costOf(t *testing.T, prices *Prices, document, variables string, most int64
 	if err != nil {
 		t.Fatal(err)
 	}
-	return prices.Of(doc.Operations[0], coerced, most)
+	points, always := prices.Of(doc.Operations[0], coerced, most)
+	if varies := multiplied.MatchString(document); always == varies && points <= most {
+		t.Errorf("%s: always %v", document, always)
+	}
+	return points
 }
 
 func schema() *ast.Schema { return graph.NewExecutableSchema(graph.Config{}).Schema() }
@@ -57,6 +65,7 @@ func TestWhatOperationsCost(t *testing.T) {
 		{`{ clients(first: 1000000) { nodes { id } } }`, "", 1 + 1 + 100}, // BAD_REQUEST, by the field
 		{`query($n: Int) { clients(first: $n) { nodes { id } } }`, `{"n": 7}`, 1 + 1 + 7},
 		{`query($n: Int) { clients(first: $n) { nodes { id } } }`, ``, 1 + 1 + 25},
+		{`query($id: ID!) { client(id: $id) { group { id } } }`, `{"id": "x"}`, 1 + 2},
 		{`query($n: Int) { clients(first: $n) { nodes { id } } }`, `{"n": null}`, 1 + 1 + 25},
 		{`query($n: Int = 3) { clients(first: $n) { nodes { id } } }`, ``, 1 + 1 + 3},
 		{`query($n: Int) { clients(first: $n) { nodes { id } } }`, `{"n": "12"}`, 1 + 1 + 12},

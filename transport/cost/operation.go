@@ -2,6 +2,7 @@ package cost
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 
 	"github.com/vektah/gqlparser/v2/ast"
@@ -9,14 +10,16 @@ import (
 	"gatehouse/shards"
 )
 
-// Of returns what an operation may cost at most with its coerced variables.
-// Where that is more than most it returns something above most, and does not
-// look further. The document must be valid, and its fragments bounded when
-// expanded: each is walked as often as it is spread.
-func (p *Prices) Of(o *ast.OperationDefinition, variables map[string]any, most int64) int64 {
+// Of returns what an operation may cost at most with its coerced variables, and
+// whether it costs that whatever they are. Where that is more than most it
+// returns something above most, and does not look further. The document must be
+// valid, and its fragments bounded when expanded: each is walked as often as it
+// is spread.
+func (p *Prices) Of(o *ast.OperationDefinition, variables map[string]any, most int64) (points int64, always bool) {
 	w := &walk{prices: p, variables: variables, most: most}
 	once, each := w.sum(w.collect(nil, o.SelectionSet, map[string]bool{}))
-	return w.bounded(1 + once + each)
+	points = w.bounded(1 + once + each)
+	return points, points <= most && !w.varies
 }
 
 // Actual returns what an operation cost: what was read and written for it.
@@ -28,6 +31,17 @@ type walk struct {
 	prices    *Prices
 	variables map[string]any
 	most      int64
+	varies    bool // a variable has been asked
+}
+
+// value returns the value of an argument.
+func (w *walk) value(v *ast.Value) (any, error) {
+	w.varies = w.varies || asksVariables(v)
+	return v.Value(w.variables)
+}
+
+func asksVariables(v *ast.Value) bool {
+	return v.Kind == ast.Variable || slices.ContainsFunc(v.Children, func(c *ast.ChildValue) bool { return asksVariables(c.Value) })
 }
 
 // bounded keeps sums and products from overflowing.
@@ -115,7 +129,7 @@ func (w *walk) included(list ast.DirectiveList) bool {
 		if a == nil {
 			continue
 		}
-		if v, err := a.Value.Value(w.variables); err == nil && v == (d.Name == "skip") {
+		if v, err := w.value(a.Value); err == nil && v == (d.Name == "skip") {
 			return false
 		}
 	}
@@ -134,7 +148,7 @@ func (w *walk) size(f *ast.Field, s size) int64 {
 		return page
 	case perElement:
 		for _, a := range f.Arguments {
-			if v, err := a.Value.Value(w.variables); err == nil {
+			if v, err := w.value(a.Value); err == nil {
 				if list, ok := v.([]any); ok {
 					return int64(len(list))
 				}
@@ -160,7 +174,7 @@ func (w *walk) number(f *ast.Field, name string) (int64, bool) {
 	if value == nil {
 		return 0, false
 	}
-	v, err := value.Value(w.variables)
+	v, err := w.value(value)
 	if err != nil || v == nil {
 		return 0, false
 	}

@@ -3,8 +3,6 @@ package guard
 import (
 	"container/list"
 	"sync"
-
-	"github.com/vektah/gqlparser/v2/ast"
 )
 
 // cache keeps documents by their text, bounded in bytes. What was used once
@@ -24,7 +22,7 @@ type half struct {
 
 type kept struct {
 	text  string
-	doc   *ast.QueryDocument
+	doc   *Document
 	bytes int
 	again int // 0 or 1: the half that it is in
 }
@@ -37,21 +35,26 @@ func newCache(bytes int) *cache {
 	return c
 }
 
-func (c *cache) get(text string) (*ast.QueryDocument, bool) {
+func (c *cache) get(text string) (*Document, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, ok := c.by[text]
 	if !ok {
 		return nil, false
 	}
-	k := c.remove(e)
+	k := e.Value.(*kept)
+	if k.again == 1 {
+		c.halves[1].recent.MoveToFront(e)
+		return k.doc, true
+	}
+	c.remove(e)
 	k.again = 1
 	c.add(k)
 	return k.doc, true
 }
 
 // put keeps a document that takes this many bytes.
-func (c *cache) put(text string, doc *ast.QueryDocument, bytes int) {
+func (c *cache) put(text string, doc *Document, bytes int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, ok := c.by[text]; !ok {

@@ -5,14 +5,12 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-
-	"github.com/vektah/gqlparser/v2/ast"
 )
 
 func TestAFloodDoesNotPushOutWhatIsUsed(t *testing.T) {
 	t.Parallel()
 	c := newCache(1000)
-	doc := &ast.QueryDocument{}
+	doc := &Document{}
 	c.put("used", doc, 100)
 	if got, ok := c.get("used"); !ok || got != doc {
 		t.Fatal("it is not there")

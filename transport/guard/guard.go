@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -21,6 +22,14 @@ type Options struct {
 	CacheBytes int
 }
 
+// Document is a valid document. It must not be changed.
+type Document struct {
+	*ast.QueryDocument
+	// Costs are for whoever prices its operations: what has been worked out of
+	// one, by its definition. They go with the document.
+	Costs sync.Map
+}
+
 // Guard turns texts into documents that may be executed. It is safe for
 // concurrent use.
 type Guard struct {
@@ -28,7 +37,7 @@ type Guard struct {
 	limits Limits
 	rules  []validator.Rule
 	known  *cache
-	kept   map[string]*ast.QueryDocument // for good; see Keep
+	kept   map[string]*Document // for good; see Keep
 }
 
 var _ graphql.Cache[*ast.QueryDocument] = (*Guard)(nil)
@@ -38,7 +47,7 @@ func New(schema *ast.Schema, o Options) *Guard {
 	if o.CacheBytes == 0 {
 		o.CacheBytes = 32 << 20
 	}
-	return &Guard{schema: schema, limits: o.Limits.WithDefaults(), rules: rulesOf(o.Suggestions), known: newCache(o.CacheBytes), kept: map[string]*ast.QueryDocument{}}
+	return &Guard{schema: schema, limits: o.Limits.WithDefaults(), rules: rulesOf(o.Suggestions), known: newCache(o.CacheBytes), kept: map[string]*Document{}}
 }
 
 // Keep keeps the document that text is for good, beside the bound of the cache,
@@ -53,8 +62,8 @@ func (g *Guard) Keep(text string) gqlerror.List {
 }
 
 // Document returns the document that text is, validated, or what is wrong with
-// it: DOCUMENT_LIMIT, or at most 20 faults. It must not be changed.
-func (g *Guard) Document(text string) (*ast.QueryDocument, gqlerror.List) {
+// it: DOCUMENT_LIMIT, or at most 20 faults.
+func (g *Guard) Document(text string) (*Document, gqlerror.List) {
 	if doc, ok := g.kept[text]; ok {
 		return doc, nil
 	}
@@ -73,14 +82,17 @@ func (g *Guard) Document(text string) (*ast.QueryDocument, gqlerror.List) {
 // what Document returned, and so neither parses nor validates anything itself.
 func (g *Guard) Get(_ context.Context, text string) (*ast.QueryDocument, bool) {
 	doc, faults := g.Document(text)
-	return doc, len(faults) == 0
+	if len(faults) > 0 {
+		return nil, false
+	}
+	return doc.QueryDocument, true
 }
 
 // Add does nothing: only Document decides on what is executed.
 func (g *Guard) Add(context.Context, string, *ast.QueryDocument) {}
 
 // prepare also returns about how many bytes the document takes.
-func (g *Guard) prepare(text string) (*ast.QueryDocument, int, gqlerror.List) {
+func (g *Guard) prepare(text string) (*Document, int, gqlerror.List) {
 	if len(text) > g.limits.Bytes {
 		return nil, 0, only(exceeded("bytes", g.limits.Bytes))
 	}
@@ -98,7 +110,7 @@ func (g *Guard) prepare(text string) (*ast.QueryDocument, int, gqlerror.List) {
 	if faults := g.validate(doc); len(faults) > 0 {
 		return nil, 0, faults
 	}
-	return doc, len(text) + footprint, mergeable(doc, 5*g.limits.Expanded)
+	return &Document{QueryDocument: doc}, len(text) + footprint, mergeable(doc, 5*g.limits.Expanded)
 }
 
 func (g *Guard) parse(text string) (*ast.QueryDocument, error) {
