@@ -1,14 +1,12 @@
 package transport
 
 import (
-	"bytes"
-	"encoding/json"
-	"io"
 	"net/url"
 	"slices"
 	"unicode/utf8"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/tidwall/gjson"
 )
 
 // decodeAddress reads a request as it is in the query string of a GET, no less
@@ -55,14 +53,8 @@ func decodeValue(text string) (any, error) {
 	if err := checkText(raw, maxDepth-1); err != nil {
 		return nil, err
 	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	var value any
-	if err := d.Decode(&value); err != nil {
-		return nil, malformed("variables and extensions must be JSON")
-	}
-	if _, err := d.Token(); err != io.EOF {
+	if !gjson.ValidBytes(raw) {
 		return nil, malformed("variables and extensions must be one JSON object each")
 	}
-	return value, nil
+	return (&reader{text: raw}).value(), nil
 }

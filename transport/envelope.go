@@ -3,12 +3,12 @@ package transport
 import (
 	"bytes"
 	"encoding/json"
-	"io"
 	"net/http"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/tidwall/gjson"
 )
 
 const (
@@ -35,15 +35,11 @@ func malformed(message string) error { return badRequest(http.StatusBadRequest, 
 // that the draft doesn't know are passed over.
 func decodeEnvelope(body []byte) (*graphql.RawParams, error) {
 	p, n := &graphql.RawParams{}, 0
-	err := eachMember(body, maxDepth, func(d *json.Decoder, name string) error {
+	err := eachMember(body, maxDepth, func(r *reader, name string) error {
 		if n++; n > maxMembers {
 			return malformed("the body has too many members")
 		}
-		var value any
-		if err := d.Decode(&value); err != nil {
-			return notAnObject()
-		}
-		return setMember(p, name, value)
+		return setMember(p, name, r.value())
 	})
 	if err != nil {
 		return nil, err
@@ -53,35 +49,27 @@ func decodeEnvelope(body []byte) (*graphql.RawParams, error) {
 
 // eachMember has take read the value of each member of a JSON object, which is
 // all of the text.
-func eachMember(text []byte, maxDepth int, take func(d *json.Decoder, name string) error) error {
+func eachMember(text []byte, maxDepth int, take func(r *reader, name string) error) error {
 	if err := checkText(text, maxDepth); err != nil {
 		return err
 	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber() // nothing is rounded on the way
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+	if !gjson.ValidBytes(text) {
+		return notJSON(text)
+	}
+	r := &reader{text: text}
+	if r.peek() != '{' {
 		return notAnObject()
 	}
 	seen := map[string]bool{}
-	for d.More() {
-		t, err := d.Token()
-		name, ok := t.(string)
-		if err != nil || !ok {
-			return notAnObject()
-		}
+	for r.into('}') {
+		name := r.name()
 		if seen[name] {
 			return malformed("the body has a member twice")
 		}
 		seen[name] = true
-		if err := take(d, name); err != nil {
+		if err := take(r, name); err != nil {
 			return err
 		}
-	}
-	if _, err := d.Token(); err != nil { // the closing brace
-		return notAnObject()
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return malformed("the body goes on after its JSON object")
 	}
 	return nil
 }
@@ -89,15 +77,20 @@ func eachMember(text []byte, maxDepth int, take func(d *json.Decoder, name strin
 // decodeMembers returns the members of a JSON object as they stand there.
 func decodeMembers(text []byte, maxDepth int) (map[string]json.RawMessage, error) {
 	members := map[string]json.RawMessage{}
-	err := eachMember(text, maxDepth, func(d *json.Decoder, name string) error {
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return notAnObject()
-		}
-		members[name] = value
+	err := eachMember(text, maxDepth, func(r *reader, name string) error {
+		members[name] = bytes.Clone(r.raw())
 		return nil
 	})
 	return members, err
+}
+
+// notJSON says what is wrong with text that is not one JSON value.
+func notJSON(text []byte) error {
+	var object map[string]json.RawMessage
+	if json.NewDecoder(bytes.NewReader(text)).Decode(&object) == nil && object != nil {
+		return malformed("the body goes on after its JSON object")
+	}
+	return notAnObject()
 }
 
 func notAnObject() error { return malformed("the body must be one JSON object") }
