@@ -101,16 +101,6 @@ func (a *Admission) price(c *graphql.OperationContext, doc *guard.Document, most
 	return points
 }
 
-// answered notes what the operation has cost so far and says so in its response.
-func (in *admitted) answered(response *graphql.Response) {
-	if response != nil && in.settle() {
-		if response.Extensions == nil {
-			response.Extensions = map[string]any{}
-		}
-		response.Extensions["cost"] = in.request.Spending.Cost()
-	}
-}
-
 // rest gives the turn back, when all that is left to do is to send: a client
 // may take its time for that.
 func (in *admitted) rest() {
@@ -119,13 +109,12 @@ func (in *admitted) rest() {
 	}
 }
 
-// settle gives back what was not needed; false where nobody counts.
-func (in *admitted) settle() bool {
-	if in.request == nil || in.request.Spending == nil {
-		return false
+// settle notes what the operation has cost so far, and gives back what was not
+// needed.
+func (in *admitted) settle() {
+	if in.request != nil && in.request.Spending != nil {
+		in.request.Spending.Settle(cost.Actual(in.request.Handle.Usage()))
 	}
-	in.request.Spending.Settle(cost.Actual(in.request.Handle.Usage()))
-	return true
 }
 
 // leave gives back everything.
@@ -135,9 +124,10 @@ func (in *admitted) leave() {
 }
 
 // costOf returns what a request has cost, nil where nobody counts.
-func costOf(request *tenancy.Request) any {
+func costOf(request *tenancy.Request) *tenancy.Cost {
 	if request == nil || request.Spending == nil {
 		return nil
 	}
-	return request.Spending.Cost()
+	c := request.Spending.Cost()
+	return &c
 }

@@ -192,7 +192,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if request.Cache != "" {
 		w.Header().Set("Cache-Status", "gatehouse; "+string(request.Cache))
 	}
-	h.writeResponse(w, r, mediaType, status, response, bookmark(ctx, request), operation.taken.rest)
+	p := partsOf(request, response, bookmark(ctx, request))
+	p.ready = operation.taken.rest
+	h.writeResponse(w, r, mediaType, status, response, p)
 }
 
 // admit returns a new request of whoever sent r.

@@ -124,7 +124,7 @@ func (p *pipeline) faulty(ctx context.Context, o *operation, faults gqlerror.Lis
 		return errNoResponse
 	}
 	response.Errors = bounded(response.Errors)
-	o.taken.answered(response)
+	o.taken.settle()
 	exchangeFrom(ctx).code = string(codeOf(response.Errors[0]))
 	o.faults = response
 	return nil
@@ -135,7 +135,7 @@ func (p *pipeline) faulty(ctx context.Context, o *operation, faults gqlerror.Lis
 // again.
 func (o *operation) Next() *graphql.Response {
 	response := o.next(o.ctx)
-	o.taken.answered(response)
+	o.taken.settle()
 	if response != nil && len(response.Errors) > 0 {
 		exchangeFrom(o.ctx).code = string(codeOf(response.Errors[0]))
 	}

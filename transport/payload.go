@@ -62,9 +62,10 @@ func (o *operation) payload(ctx context.Context, request *tenancy.Request, respo
 	if !o.subscription {
 		at = bookmark(ctx, request)
 	}
-	p := partsOf(response, at)
+	p := partsOf(request, response, at)
 	p.hasNext, p.later = response.HasNext, later && !o.subscription
-	out := payload{text: bytes.Join(p.body(), nil), bookmark: at}
+	body := p.body()
+	out := payload{text: bytes.Join(body[:], nil), bookmark: at}
 	if response.Data == nil {
 		out.failed = p.errors
 	}
@@ -74,5 +75,6 @@ func (o *operation) payload(ctx context.Context, request *tenancy.Request, respo
 // payload is a refusal as a response.
 func (r *refusal) payload(bookmark string) payload {
 	p := r.parts(bookmark)
-	return payload{text: bytes.Join(p.body(), nil), bookmark: bookmark, failed: p.errors}
+	body := p.body()
+	return payload{text: bytes.Join(body[:], nil), bookmark: bookmark, failed: p.errors}
 }

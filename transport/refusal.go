@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gatehouse/shards"
+	"gatehouse/tenancy"
 )
 
 // refusal is the answer to a request that is not executed.
@@ -23,8 +24,8 @@ type refusal struct {
 	retryAfter int
 	// reference leads from the answer to the log.
 	reference string
-	cause     error // only for the log
-	cost      any   // of the request, nil where nobody counts
+	cause     error         // only for the log
+	cost      *tenancy.Cost // of the request, nil where nobody counts
 }
 
 func (r *refusal) Error() string { return string(r.code) + ": " + r.message }

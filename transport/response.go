@@ -2,7 +2,9 @@ package transport
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"gatehouse/shards"
+	"gatehouse/tenancy"
 )
 
 const (
@@ -27,7 +30,7 @@ type parts struct {
 	errors, data []byte
 	extensions   map[string]any
 	bookmark     string
-	cost         any // as extensions.cost says it
+	cost         *tenancy.Cost // nil where nobody counts
 	// etag, where set, is what the client may ask with next time.
 	etag   string
 	coding coding
@@ -43,69 +46,77 @@ type parts struct {
 // large is neither parsed nor copied again. errors comes first, as the
 // specification recommends, so that it can't be overlooked.
 func writeParts(w http.ResponseWriter, mediaType string, status int, p parts) {
-	body := p.body()
-	p.describe(w.Header())
-	w.Header().Set("Content-Type", mediaType+"; charset=utf-8")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
+	body, header := p.body(), newFields(w.Header())
+	p.describe(header)
+	header.set("Content-Type", inUTF8(mediaType))
+	header.set("X-Content-Type-Options", "nosniff")
 	ready := func() {
 		if p.ready != nil {
 			p.ready()
 		}
 	}
-	if p.coding.compress(body, func(encoded []byte) {
-		w.Header().Set("Content-Encoding", p.coding.name)
+	if p.coding.compress(body[:], func(encoded []byte) {
+		header.set("Content-Encoding", p.coding.name)
 		ready()
-		writeBody(w, status, encoded)
+		writeBody(w, header, status, encoded)
 	}) {
 		return
 	}
 	ready()
-	writeBody(w, status, body...)
+	writeBody(w, header, status, body[:]...)
+}
+
+func inUTF8(mediaType string) string {
+	if mediaType == responseType {
+		return responseType + "; charset=utf-8"
+	}
+	return jsonType + "; charset=utf-8"
 }
 
 // body returns the response as JSON, in pieces.
-func (p parts) body() [][]byte {
-	head := []byte{'{'}
+func (p *parts) body() [3][]byte {
+	b := append(make([]byte, 0, 256+len(p.errors)), '{')
 	if p.errors != nil {
-		head = append(append(head, `"errors":`...), p.errors...)
+		b = append(append(b, `"errors":`...), p.errors...)
 	}
 	if p.data != nil {
 		if p.errors != nil {
-			head = append(head, ',')
+			b = append(b, ',')
 		}
-		name := `"data":`
 		if p.later {
-			name = `"incremental":`
+			b = append(b, `"incremental":`...)
+		} else {
+			b = append(b, `"data":`...)
 		}
-		head = append(head, name...)
 	}
-	var tail []byte
+	head := len(b)
 	if p.hasNext != nil {
-		tail = strconv.AppendBool([]byte(`,"hasNext":`), *p.hasNext)
+		b = strconv.AppendBool(append(b, `,"hasNext":`...), *p.hasNext)
 	}
-	tail = append(append(tail, encodeExtensions(p.extensions, p.bookmark, p.cost)...), '}')
-	return [][]byte{head, p.data, tail}
+	b = append(p.appendExtensions(b), '}')
+	return [3][]byte{b[:head:head], p.data, b[head:]}
 }
 
 // describe sets what a response has in common with the 304 in its place.
-func (p parts) describe(header http.Header) {
-	header.Add("Vary", "Accept, Accept-Encoding, Authorization") // beside CORS's Origin
-	header.Set("Cache-Control", "private, no-store")             // invariant 6
-	if p.etag != "" {
-		header.Set("ETag", p.etag)
-		header.Set("Cache-Control", "private, no-cache")
+func (p *parts) describe(header *fields) {
+	header.Header.Add("Vary", "Accept, Accept-Encoding, Authorization") // beside CORS's Origin
+	if p.etag == "" {
+		header.set("Cache-Control", "private, no-store") // invariant 6
+	} else {
+		header.set("Etag", p.etag)
+		header.set("Cache-Control", "private, no-cache")
 	}
 	if p.bookmark != "" {
-		header.Set("Bookmark", p.bookmark)
+		header.set("Bookmark", p.bookmark)
 	}
 }
 
-func writeBody(w http.ResponseWriter, status int, body ...[]byte) {
+func writeBody(w http.ResponseWriter, header *fields, status int, body ...[]byte) {
 	length := 0
 	for _, part := range body {
 		length += len(part)
 	}
-	w.Header().Set("Content-Length", strconv.Itoa(length))
+	header.set("Content-Length", strconv.Itoa(length))
 	w.WriteHeader(status)
 	for _, part := range body {
 		if _, err := w.Write(part); err != nil {
@@ -114,31 +125,67 @@ func writeBody(w http.ResponseWriter, status int, body ...[]byte) {
 	}
 }
 
-// encodeExtensions returns the member with the comma before it, nothing where
+// appendExtensions appends the member with the comma before it, nothing where
 // it would be empty.
-func encodeExtensions(extensions map[string]any, bookmark string, cost any) []byte {
-	all := make(map[string]any, len(extensions)+2)
-	for key, value := range extensions {
-		all[key] = value
+func (p *parts) appendExtensions(b []byte) []byte {
+	begin := len(b)
+	next := `,"extensions":{`
+	member := func(name string) {
+		b = append(append(append(append(b, next...), '"'), name...), '"', ':')
+		next = ","
 	}
-	if bookmark != "" {
-		all["bookmark"] = bookmark
+	if p.bookmark != "" {
+		member("bookmark")
+		b = append(append(append(b, '"'), p.bookmark...), '"') // base64url
 	}
-	if cost != nil {
-		all["cost"] = cost
+	if p.cost != nil {
+		member("cost")
+		b = appendCost(b, p.cost)
 	}
-	if len(all) == 0 {
-		return nil
+	for _, name := range slices.Sorted(maps.Keys(p.extensions)) {
+		if name == "bookmark" && p.bookmark != "" {
+			continue
+		}
+		text, err := json.Marshal(p.extensions[name])
+		if err != nil {
+			panic("transport: encode extensions: " + err.Error())
+		}
+		member(name)
+		b = append(b, text...)
 	}
-	text, err := json.Marshal(all)
-	if err != nil {
-		panic("transport: encode extensions: " + err.Error())
+	if len(b) == begin {
+		return b
 	}
-	return append([]byte(`,"extensions":`), text...)
+	return append(b, '}')
 }
 
-func partsOf(response *graphql.Response, bookmark string) parts {
-	p := parts{data: response.Data, extensions: response.Extensions, bookmark: bookmark}
+// appendCost appends what json.Marshal makes of it; each response has one.
+func appendCost(b []byte, c *tenancy.Cost) []byte {
+	b = strconv.AppendInt(append(b, `{"requested":`...), c.Requested, 10)
+	b = strconv.AppendInt(append(b, `,"actual":`...), c.Actual, 10)
+	b = strconv.AppendInt(append(b, `,"throttle":{"limit":`...), c.Throttle.Limit, 10)
+	b = strconv.AppendInt(append(b, `,"remaining":`...), c.Throttle.Remaining, 10)
+	b = strconv.AppendInt(append(b, `,"restoreRate":`...), c.Throttle.RestoreRate, 10)
+	return append(b, "}}"...)
+}
+
+// fields sets fields of a header by their canonical names, with one allocation
+// for the values of all.
+type fields struct {
+	http.Header
+	values []string
+}
+
+func newFields(header http.Header) *fields { return &fields{header, make([]string, 0, 8)} }
+
+func (f *fields) set(name, value string) {
+	n := len(f.values)
+	f.values = append(f.values, value)
+	f.Header[name] = f.values[n : n+1 : n+1]
+}
+
+func partsOf(request *tenancy.Request, response *graphql.Response, bookmark string) parts {
+	p := parts{data: response.Data, extensions: response.Extensions, bookmark: bookmark, cost: costOf(request)}
 	if len(response.Errors) > 0 {
 		p.errors = encodeErrors(response.Errors)
 	} else if p.data == nil {
@@ -158,14 +205,12 @@ func encodeErrors(list any) []byte {
 // writeResponse writes what the executor answered, and calls ready when it is
 // encoded and compressed. An answer to a GET without an error is one that the
 // client may keep and ask again for; if it has it already it is told so.
-func (h *handler) writeResponse(w http.ResponseWriter, r *http.Request, mediaType string, status int, response *graphql.Response, bookmark string, ready func()) {
-	p := partsOf(response, bookmark)
-	p.ready = ready
+func (h *handler) writeResponse(w http.ResponseWriter, r *http.Request, mediaType string, status int, response *graphql.Response, p parts) {
 	p.coding = h.compressor.choose(r.Header.Values("Accept-Encoding"))
 	if r.Method == http.MethodGet && p.errors == nil && p.bookmark != "" {
 		p.etag = etagOf(p.bookmark, p.data)
 		if noneMatches(r.Header.Values("If-None-Match"), p.etag) {
-			p.describe(w.Header())
+			p.describe(newFields(w.Header()))
 			w.WriteHeader(http.StatusNotModified)
 			return
 		}
