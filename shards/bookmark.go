@@ -1,12 +1,15 @@
 package shards
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"hash"
+	"sync"
 )
 
 // Position is a point in one account's history. Positions of one account are
@@ -33,7 +36,7 @@ const (
 
 // Keyring signs the tokens that callers keep, bookmarks and cursors, and
 // checks them when they come back. It is safe for concurrent use.
-type Keyring struct{ secrets [][]byte }
+type Keyring struct{ signers []*signer }
 
 // NewKeyring returns a keyring that signs with the first secret and accepts
 // all of them, so that a secret can be rotated. Each has at least 32 bytes.
@@ -41,19 +44,21 @@ func NewKeyring(secrets ...[]byte) (*Keyring, error) {
 	if len(secrets) == 0 {
 		return nil, errors.New("a keyring needs a secret")
 	}
+	k := &Keyring{}
 	for _, s := range secrets {
 		if len(s) < minSecret {
 			return nil, errors.New("a secret needs at least 32 bytes")
 		}
+		k.signers = append(k.signers, newSigner(bytes.Clone(s)))
 	}
-	return &Keyring{secrets}, nil
+	return k, nil
 }
 
 // seal returns payload behind its MAC as URL-safe base64. The MAC covers scope
 // too, which the token does not contain: it opens only for the same scope.
 func (k *Keyring) seal(payload []byte, scope ...string) string {
-	token := append(mac(k.secrets[0], payload, scope), payload...)
-	return base64.RawURLEncoding.EncodeToString(token)
+	mac := k.signers[0].mac(payload, scope)
+	return base64.RawURLEncoding.EncodeToString(append(mac[:], payload...))
 }
 
 // open returns the payload of a token that was sealed for scope.
@@ -66,24 +71,34 @@ func (k *Keyring) open(token string, scope ...string) ([]byte, bool) {
 	if err != nil || len(raw) < macSize {
 		return nil, false
 	}
-	for _, secret := range k.secrets {
-		if hmac.Equal(mac(secret, raw[macSize:], scope), raw[:macSize]) {
+	for _, s := range k.signers {
+		if mac := s.mac(raw[macSize:], scope); hmac.Equal(mac[:], raw[:macSize]) {
 			return raw[macSize:], true
 		}
 	}
 	return nil, false
 }
 
-func mac(secret, payload []byte, scope []string) []byte {
-	h := hmac.New(sha256.New, secret)
-	var n [4]byte
-	for _, s := range scope { // each with its length, so that no two scopes read alike
-		binary.BigEndian.PutUint32(n[:], uint32(len(s)))
-		h.Write(n[:])
-		h.Write([]byte(s))
+// signer makes MACs under one secret, and keeps what is costly to make. It is
+// safe for concurrent use.
+type signer struct{ idle sync.Pool }
+
+func newSigner(secret []byte) *signer {
+	return &signer{sync.Pool{New: func() any { return hmac.New(sha256.New, secret) }}}
+}
+
+func (s *signer) mac(payload []byte, scope []string) (out [macSize]byte) {
+	text := make([]byte, 0, 128+len(payload))
+	for _, part := range scope { // each with its length, so that no two scopes read alike
+		text = append(binary.BigEndian.AppendUint32(text, uint32(len(part))), part...)
 	}
-	h.Write(payload)
-	return h.Sum(make([]byte, 0, sha256.Size))[:macSize:macSize]
+	text = append(text, payload...)
+	h := s.idle.Get().(hash.Hash)
+	h.Reset()
+	h.Write(text)
+	copy(out[:], h.Sum(text[:0]))
+	s.idle.Put(h)
+	return out
 }
 
 // Bookmark prints a position of account.

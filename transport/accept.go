@@ -101,6 +101,16 @@ func (p *preference) offer(mediaType, name string, q float64) {
 // weighted reads one item of Accept or Accept-Encoding; malformed ones and those in another
 // charset than ours are passed over.
 func weighted(item string) (name string, q float64, ok bool) {
+	name, weight, given := strings.Cut(strings.Trim(item, " \t"), ";q=")
+	switch name { // which nearly everybody sends, and need no parser
+	case jsonType, responseType, "*/*", gzipCoding, zstdCoding, "br", "deflate":
+		if !given {
+			return name, 1, true
+		}
+		if q, err := strconv.ParseFloat(weight, 64); err == nil && 0 <= q && q <= 1 {
+			return name, q, true
+		}
+	}
 	name, parameters, err := mime.ParseMediaType(item)
 	if err != nil {
 		return "", 0, false

@@ -36,6 +36,9 @@ func announcesJSON(header http.Header) bool {
 	if len(types) != 1 {
 		return false
 	}
+	if types[0] == jsonType && header["Content-Encoding"] == nil { // what nearly everybody sends
+		return true
+	}
 	mediaType, parameters, err := mime.ParseMediaType(types[0])
 	if err != nil || mediaType != jsonType {
 		return false
