@@ -2,13 +2,12 @@ package resolvers
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
-
-	"github.com/99designs/gqlgen/graphql/executor"
 
 	"gatehouse/shards"
 	"gatehouse/tenancy"
@@ -17,7 +16,7 @@ import (
 // cachingWorld has two executors in front of one shard: one that keeps answers.
 type cachingWorld struct {
 	*world
-	caching *executor.Executor
+	caching *Executor
 }
 
 func newCachingWorld(t testing.TB, limit int, accounts ...string) *cachingWorld {
@@ -31,7 +30,7 @@ func newCachingWorld(t testing.TB, limit int, accounts ...string) *cachingWorld 
 }
 
 // read returns an answer, where in the history it is from, and what the cache had.
-func (w *cachingWorld) read(e *executor.Executor, r *tenancy.Request, query string) (data, at string, status tenancy.CacheStatus) {
+func (w *cachingWorld) read(e *Executor, r *tenancy.Request, query string) (data, at string, status tenancy.CacheStatus) {
 	w.t.Helper()
 	data, errs := w.runBy(e, r, query, nil)
 	if errs != nil {
@@ -150,7 +149,7 @@ func TestAnswersAreTheSameAtEachPosition(t *testing.T) {
 					`{ leadPipeline { count } clients(last: 1) { nodes { name } } }`,
 					fmt.Sprintf(`{ client(id: %q) { name version } }`, ids[1+2*random.IntN(len(ids)/2)]),
 				}[random.IntN(4)]
-				e := []*executor.Executor{w.exec, w.caching, w.caching}[random.IntN(3)]
+				e := []*Executor{w.exec, w.caching, w.caching}[random.IntN(3)]
 				data, at, status := w.read(e, w.request(account), query)
 				mu.Lock()
 				if status == tenancy.CacheHit {
@@ -282,5 +281,23 @@ func TestWaitingForAnAnswerLeavesTheProcessor(t *testing.T) {
 			})
 		}
 		wg.Wait()
+	}
+}
+
+// Variables that differ in anything have keys that differ.
+func TestNoTwoVariablesReadAlike(t *testing.T) {
+	t.Parallel()
+	seen := map[string]int{}
+	for i, v := range []map[string]any{
+		nil, {"a": nil}, {"a": ""}, {"a": "1"}, {"a": json.Number("1")}, {"a": int64(1)}, {"a": 1.5}, {"a": true}, {"a": false},
+		{"a": []any{}}, {"a": []any{"1"}}, {"a": []string{"1"}}, {"a": []any{nil}}, {"a": []any{"1", "2"}}, {"a": []any{[]any{"1"}, "2"}}, {"a": []any{[]any{"1", "2"}}},
+		{"a": map[string]any{}}, {"a": map[string]any{"b": nil}}, {"a": map[string]any{}, "b": nil}, {"b": "1"}, {"a": "1", "b": "2"}, {"a": "2", "b": "1"},
+		{"a": "1t\x00\x00\x00\x012"}, {"a": "1", "b": map[string]any{"c": "2"}}, {"a": "1", "b": map[string]any{}, "c": "2"},
+	} {
+		key := string(appendValue(nil, v))
+		if before, ok := seen[key]; ok {
+			t.Errorf("variables %d and %d read alike", before, i)
+		}
+		seen[key] = i
 	}
 }

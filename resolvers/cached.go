@@ -5,6 +5,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/json"
+	"maps"
+	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -19,40 +22,45 @@ import (
 // wherever. Only root fields that depend on nothing but the account's data and
 // the caller's scopes take part.
 type answers struct {
-	cache *cache
-	roots map[string]rootField
+	model      *model
+	operations *operations
+	cache      *cache
 }
 
-// respond answers from the cache, or by next.
-func (a *answers) respond(ctx context.Context, r *response, next graphql.ResponseHandler) *graphql.Response {
-	op := graphql.GetOperationContext(ctx)
-	if !a.takes(op) {
-		return next(ctx)
+// takes reports whether an operation takes part. An answer in parts does not.
+func (a *answers) takes(op *graphql.OperationContext, request *tenancy.Request) bool {
+	if op.Operation.Operation != ast.Query || !a.operations.cacheable(op) {
+		return false
 	}
+	deferring, active := defers(op)
+	return !deferring || !active || !request.Incremental
+}
+
+// respond answers from the cache, or by next, which a hit never meets.
+func (a *answers) respond(ctx context.Context, op *graphql.OperationContext, request *tenancy.Request, next graphql.ResponseHandler) *graphql.Response {
+	ctx, r := newResponse(ctx, a.model)
+	defer r.close()
 	at, err := r.newest(ctx)
 	if err != nil { // which is for the fields to tell
 		return next(ctx)
 	}
-	key, err := a.key(op, r.caller)
-	if err != nil {
-		return next(ctx)
-	}
+	key := a.key(op, r.caller)
 	account := r.caller.Account.ID
 	if data, ok := a.cache.get(account, key, at); ok {
-		r.request.Cache = tenancy.CacheHit
+		request.Cache = tenancy.CacheHit
 		return &graphql.Response{Data: data}
 	}
 	other, land := a.cache.board(account, key, at)
 	if other != nil {
-		if data := a.wait(ctx, r.request, other); data != nil {
-			r.request.Cache = tenancy.CacheHit
+		if data := a.wait(ctx, request, other); data != nil {
+			request.Cache = tenancy.CacheHit
 			return &graphql.Response{Data: data}
 		}
 		return next(ctx)
 	}
 	var made *kept
 	defer func() { land(made) }() // also where next panics
-	r.request.Cache = tenancy.CacheMiss
+	request.Cache = tenancy.CacheMiss
 	out := next(ctx)
 	if out == nil || len(out.Errors) > 0 || len(out.Extensions) > 0 || out.HasNext != nil {
 		return out
@@ -71,35 +79,55 @@ func (a *answers) wait(ctx context.Context, request *tenancy.Request, f *flight)
 	return f.wait(ctx)
 }
 
-// takes reports whether all root fields of the operation take part.
-func (a *answers) takes(op *graphql.OperationContext) bool {
-	if op.Operation.Operation != ast.Query {
-		return false
-	}
-	for _, f := range graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Query"}) {
-		if _, ok := a.roots[f.Name]; !ok && f.Name != "__typename" {
-			return false
-		}
-	}
-	return true
-}
-
 // key digests what an answer depends on. Each part has its length, so that no
 // two requests read alike.
-func (a *answers) key(op *graphql.OperationContext, caller *tenancy.Caller) (out cacheKey, err error) {
-	variables, err := shards.Marshal(op.Variables)
+func (a *answers) key(op *graphql.OperationContext, caller *tenancy.Caller) cacheKey {
+	scopes := caller.Scopes.String()
+	b := make([]byte, 0, 512)
+	b = append(b, a.operations.of(op).digest[:]...)
+	b = appendText(b, 's', scopes)
+	return sha256.Sum256(appendValue(b, op.Variables))
+}
+
+// appendValue appends a variable's value so that no two read alike.
+func appendValue(b []byte, v any) []byte {
+	switch v := v.(type) {
+	case nil:
+		return append(b, 'z')
+	case string:
+		return appendText(b, 't', v)
+	case json.Number:
+		return appendText(b, 'n', string(v))
+	case bool:
+		if v {
+			return append(b, 'y')
+		}
+		return append(b, 'f')
+	case int64:
+		return binary.BigEndian.AppendUint64(append(b, 'i'), uint64(v))
+	case map[string]any:
+		b = binary.BigEndian.AppendUint32(append(b, 'm'), uint32(len(v)))
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			b = appendValue(appendText(b, 'k', name), v[name])
+		}
+		return b
+	case []any:
+		b = binary.BigEndian.AppendUint32(append(b, 'l'), uint32(len(v)))
+		for _, e := range v {
+			b = appendValue(b, e)
+		}
+		return b
+	}
+	// A list of one type, which the validator makes of a single value.
+	text, err := json.Marshal(v)
 	if err != nil {
-		return out, err
+		panic("resolvers: a variable that is not JSON: " + err.Error())
 	}
-	h := sha256.New()
-	part := make([]byte, 0, len(op.RawQuery)+len(variables)+512)
-	for _, text := range [...]string{caller.Scopes.String(), op.RawQuery, op.Operation.Name, string(variables)} {
-		part = binary.BigEndian.AppendUint32(part, uint32(len(text)))
-		part = append(part, text...)
-	}
-	h.Write(part)
-	h.Sum(out[:0])
-	return out, nil
+	return appendText(b, 'j', string(text))
+}
+
+func appendText(b []byte, kind byte, text string) []byte {
+	return append(binary.BigEndian.AppendUint32(append(b, kind), uint32(len(text))), text...)
 }
 
 // newest returns the position that an answer must be exact at. Where the

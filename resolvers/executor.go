@@ -37,9 +37,34 @@ type Options struct {
 // Documents does not hold them.
 const parsedDocuments = 1000
 
-// NewExecutor returns what executes operations on the schema. A context
-// without a tenancy.Request gets no data.
-func NewExecutor(o Options) (*executor.Executor, error) {
+// Executor executes operations on the schema. A context without a
+// tenancy.Request gets no data. It is safe for concurrent use.
+type Executor struct {
+	*executor.Executor
+	kept *answers // nil where none are
+}
+
+// DispatchOperation returns what yields an operation's responses, and their context.
+func (e *Executor) DispatchOperation(ctx context.Context, op *graphql.OperationContext) (graphql.ResponseHandler, context.Context) {
+	request, ok := tenancy.RequestFrom(ctx)
+	if e.kept == nil || !ok || !e.kept.takes(op, request) {
+		return e.Executor.DispatchOperation(ctx, op)
+	}
+	done := false
+	return func(ctx context.Context) *graphql.Response {
+		if done || ctx.Err() != nil {
+			return nil
+		}
+		done = true
+		return e.kept.respond(ctx, op, request, func(ctx context.Context) *graphql.Response {
+			next, ctx := e.Executor.DispatchOperation(ctx, op)
+			return next(ctx)
+		})
+	}, ctx
+}
+
+// NewExecutor returns an executor.
+func NewExecutor(o Options) (*Executor, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -81,7 +106,6 @@ func NewExecutor(o Options) (*executor.Executor, error) {
 		}
 		return next(withStream(ctx, m))
 	})
-	kept := &answers{cache: newCache(o.Cache), roots: rootFieldsOf(m, whole().Query)}
 	// A query is one response, a mutation one for each root field: what follows
 	// a write must see it.
 	e.AroundResponses(func(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
@@ -95,25 +119,22 @@ func NewExecutor(o Options) (*executor.Executor, error) {
 		if p := partsFrom(ctx); p != nil {
 			return p.respond(ctx, next)
 		}
-		ctx, r := newResponse(ctx, m)
-		if r == nil {
-			return next(ctx)
-		}
-		defer r.close()
-		answer := func(ctx context.Context) *graphql.Response {
-			out := next(ctx)
-			if r.tooMuch() != nil && out != nil { // once, not in each place that it was met
-				out = &graphql.Response{Errors: gqlerror.List{p.present(ctx, r.tooMuch())}}
+		r, err := from(ctx)
+		if err != nil { // it did not come by the cache, which has begun it then
+			if ctx, r = newResponse(ctx, m); r == nil {
+				return next(ctx)
 			}
-			return out
+			defer r.close()
 		}
-		if o.Cache > 0 {
-			return kept.respond(ctx, r, answer)
+		out := next(ctx)
+		if r.tooMuch() != nil && out != nil { // once, not in each place that it was met
+			out = &graphql.Response{Errors: gqlerror.List{p.present(ctx, r.tooMuch())}}
 		}
-		return answer(ctx)
+		return out
 	})
+	known := newOperations(rootFieldsOf(m, whole().Query))
 	if !o.Plain {
-		e.AroundFields(newProjector(m, whole()).resolve)
+		e.AroundFields(newProjector(m, whole(), known).resolve)
 	}
 	e.SetDisableSuggestion(!o.Introspection) // a suggestion tells the schema too
 	e.AroundRootFields(func(ctx context.Context, next graphql.RootResolver) graphql.Marshaler {
@@ -130,7 +151,11 @@ func NewExecutor(o Options) (*executor.Executor, error) {
 		}
 		return next(ctx)
 	})
-	return e, nil
+	out := &Executor{Executor: e}
+	if o.Cache > 0 {
+		out.kept = &answers{model: m, operations: known, cache: newCache(o.Cache)}
+	}
+	return out, nil
 }
 
 // introspects reports whether the caller may read the schema.

@@ -61,7 +61,7 @@ func (r *response) historyOf(args arguments) (l *loader[*changePage], from bool,
 		}
 		return out, nil
 	})
-	r.history[key] = l
+	r.history = with(r.history, key, l)
 	return l, before > 0, nil
 }
 

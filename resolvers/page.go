@@ -60,7 +60,7 @@ func (r *response) pagesOf(q *query) *loader[*page] {
 			}
 			return out, nil
 		})
-		r.pages[q.key] = l
+		r.pages = with(r.pages, q.key, l)
 	}
 	return l
 }
@@ -82,7 +82,7 @@ func (r *response) countsOf(q *query) *loader[int64] {
 			}
 			return snap.Count(ctx, ask)
 		})
-		r.counts[q.key] = l
+		r.counts = with(r.counts, q.key, l)
 	}
 	return l
 }

@@ -3,11 +3,9 @@ package resolvers
 import (
 	"context"
 	"io"
-	"sync"
 	"sync/atomic"
 
 	"github.com/99designs/gqlgen/graphql"
-	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"gatehouse/shards"
@@ -20,19 +18,10 @@ import (
 // too large, is left to the generated code, which finds the records loaded and
 // reports what is wrong in its place. It is safe for concurrent use.
 type projector struct {
-	model  *model
-	schema *ast.Schema
-	fields map[string]rootField
-	// operations are those of the documents that are kept.
-	operations *lru.Cache[*ast.OperationDefinition, *operation]
-}
-
-// operation is what has been compiled of one operation.
-type operation struct {
-	// conditions are the variables which its @skip and @include ask.
-	conditions []string
-	mu         sync.Mutex
-	roots      map[rootKey]*root
+	model      *model
+	schema     *ast.Schema
+	fields     map[string]rootField
+	operations *operations
 }
 
 // rootKey names a root field and the answers to the conditions, a bit for each.
@@ -54,12 +43,8 @@ type root struct {
 	size   atomic.Int64 // of the largest answer yet
 }
 
-func newProjector(m *model, schema *ast.Schema) *projector {
-	operations, err := lru.New[*ast.OperationDefinition, *operation](parsedDocuments)
-	if err != nil {
-		panic(err) // only a size below 1 is refused
-	}
-	return &projector{model: m, schema: schema, fields: rootFieldsOf(m, schema.Query), operations: operations}
+func newProjector(m *model, schema *ast.Schema, o *operations) *projector {
+	return &projector{model: m, schema: schema, fields: o.roots, operations: o}
 }
 
 // resolve is gqlgen's hook around each field.
@@ -112,11 +97,7 @@ func (b written) MarshalGQL(w io.Writer) { _, _ = w.Write(b) }
 // root returns what is compiled of a root field, nil for one with more
 // conditions than are worth it.
 func (p *projector) root(op *graphql.OperationContext, f graphql.CollectedField) *root {
-	o, ok := p.operations.Get(op.Operation)
-	if !ok {
-		o = &operation{conditions: conditionsOf(op), roots: map[rootKey]*root{}}
-		p.operations.Add(op.Operation, o)
-	}
+	o := p.operations.of(op)
 	if len(o.conditions) > maxConditions {
 		return nil
 	}

@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"gatehouse/tenancy"
@@ -19,7 +18,7 @@ import (
 // must be, to the byte, what the generated code answers.
 type twoWorlds struct {
 	*world
-	plain, projecting *executor.Executor
+	plain, projecting *Executor
 	schema            *ast.Schema
 	ids               map[string][]string // by type
 	scopes            []string
@@ -37,7 +36,7 @@ func newTwoWorlds(t testing.TB) *twoWorlds {
 	if w.scopes, err = Scopes(); err != nil {
 		t.Fatal(err)
 	}
-	for _, to := range []**executor.Executor{&w.plain, &w.projecting} {
+	for _, to := range []**Executor{&w.plain, &w.projecting} {
 		if *to, err = NewExecutor(Options{Plain: true}); err != nil {
 			t.Fatal(err)
 		}
@@ -46,7 +45,7 @@ func newTwoWorlds(t testing.TB) *twoWorlds {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := newProjector(m, whole())
+	p := newProjector(m, whole(), newOperations(rootFieldsOf(m, whole().Query)))
 	for name, f := range p.fields {
 		p.fields[name] = rootField{f.scope, func(ctx context.Context, x *projection) (bool, error) {
 			done, err := f.answer(ctx, x)
@@ -88,7 +87,7 @@ func (w *twoWorlds) fillOddly() {
 // compare runs an operation through both.
 func (w *twoWorlds) compare(query string, variables map[string]any, scopes []string) {
 	w.t.Helper()
-	answer := func(e *executor.Executor) (string, []string) {
+	answer := func(e *Executor) (string, []string) {
 		r := w.request("a")
 		r.Caller.Scopes = tenancy.NewScopes(scopes...)
 		w.exec = e

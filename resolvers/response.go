@@ -67,7 +67,6 @@ func newResponse(ctx context.Context, m *model) (context.Context, *response) {
 		return ctx, nil
 	}
 	r := &response{model: m, request: request, handle: request.Handle, caller: request.Caller}
-	r.reset()
 	return context.WithValue(ctx, responseKey{}, r), r
 }
 
@@ -78,12 +77,7 @@ func from(ctx context.Context) (*response, error) {
 	return nil, errNoTenant
 }
 
-func (r *response) reset() {
-	r.records = map[*kind]*loader[*record]{}
-	r.pages = map[string]*loader[*page]{}
-	r.counts = map[string]*loader[int64]{}
-	r.history = map[string]*loader[*changePage]{}
-}
+func (r *response) reset() { r.records, r.pages, r.counts, r.history = nil, nil, nil, nil }
 
 // snapshot opens the read at the first statement and returns the same one ever after.
 func (r *response) snapshot(ctx context.Context) (*shards.Snapshot, error) {
@@ -163,9 +157,18 @@ func (r *response) recordsOf(k *kind) *loader[*record] {
 			}
 			return out, nil
 		})
-		r.records[k] = l
+		r.records = with(r.records, k, l)
 	}
 	return l
+}
+
+// with returns a map that has a value more; nil is an empty one.
+func with[K comparable, V any](m map[K]V, key K, v V) map[K]V {
+	if m == nil {
+		m = map[K]V{}
+	}
+	m[key] = v
+	return m
 }
 
 // wanted are records of one kind.

@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/99designs/gqlgen/graphql"
-	"github.com/99designs/gqlgen/graphql/executor"
 
 	"gatehouse/shards"
 	"gatehouse/shards/pgtest"
@@ -31,7 +30,7 @@ type world struct {
 	t     testing.TB
 	shard *shards.Shard
 	keys  *shards.Keyring
-	exec  *executor.Executor
+	exec  *Executor
 
 	mu         sync.Mutex
 	statements []shards.Statement
@@ -108,7 +107,7 @@ func (w *world) run(r *tenancy.Request, query string, variables map[string]any) 
 	return w.runBy(w.exec, r, query, variables)
 }
 
-func (w *world) runBy(e *executor.Executor, r *tenancy.Request, query string, variables map[string]any) (string, []string) {
+func (w *world) runBy(e *Executor, r *tenancy.Request, query string, variables map[string]any) (string, []string) {
 	ctx := graphql.StartOperationTrace(tenancy.WithRequest(context.Background(), r))
 	rc, errs := e.CreateOperationContext(ctx, &graphql.RawParams{Query: query, Variables: variables})
 	var res *graphql.Response

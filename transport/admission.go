@@ -53,11 +53,7 @@ func (a *Admission) wait(ctx context.Context, request *tenancy.Request) error {
 }
 
 // enter begins to spend and to compute, where the request does not yet.
-func (a *Admission) enter(ctx context.Context, in *admitted) error {
-	request, ok := tenancy.RequestFrom(ctx)
-	if !ok {
-		return nil // no data without one
-	}
+func (a *Admission) enter(ctx context.Context, in *admitted, request *tenancy.Request) error {
 	if err := a.open(request); err != nil {
 		return err
 	}

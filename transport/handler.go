@@ -164,8 +164,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	request.LastEventID = r.Header.Get("Last-Event-ID")
 	// A single response comes as an event only to those who want nothing else.
 	request.Incremental = wanted.always || (wanted.events || wanted.parts) && strings.Contains(params.Query, "@defer")
-	deadline, _ := ctx.Deadline()
-	operation, err := h.pipeline.begin(tenancy.WithRequest(r.Context(), request), deadline, params, carrier{
+	operation, err := h.pipeline.begin(r.Context(), ctx, request, params, carrier{
 		mutations: r.Method == http.MethodPost, subscriptions: wanted.events,
 	})
 	if err != nil {
@@ -173,12 +172,16 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer operation.end()
+	if operation.subscription {
+		cancel() // it has a time of its own
+	} else {
+		operation.cancel = cancel
+	}
 	if operation.faults == nil && !operation.subscription && request.Incremental && !wanted.events {
 		h.writeMultipart(w, r, request, operation)
 		return
 	}
 	if operation.faults == nil && (operation.subscription || request.Incremental) {
-		cancel() // it has a time of its own
 		if err := h.writeEvents(w, r, request, operation); err != nil {
 			refuse(r.Context(), w, mediaType, request, err)
 		}

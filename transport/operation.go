@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -42,21 +41,20 @@ type operation struct {
 	taken        admitted
 }
 
-// begin creates an operation, checks it and dispatches it under ctx, which has
-// the tenancy.Request. All but a subscription must be over by the deadline. The
+// begin creates an operation of a request, checks it and dispatches it under
+// limited, which has a deadline; a subscription, which has none, under whole. The
 // error is a refusal: nothing was executed. Whoever began an operation ends it.
-func (p *pipeline) begin(ctx context.Context, deadline time.Time, params *graphql.RawParams, can carrier) (*operation, error) {
-	o := &operation{}
-	o.ctx, o.cancel = context.WithDeadline(ctx, deadline)
-	if err := p.create(ctx, o, params, can); err != nil {
+func (p *pipeline) begin(whole, limited context.Context, request *tenancy.Request, params *graphql.RawParams, can carrier) (*operation, error) {
+	o := &operation{ctx: tenancy.WithRequest(limited, request), cancel: func() {}}
+	if err := p.create(whole, o, request, params, can); err != nil {
 		o.end()
 		return nil, err
 	}
 	return o, nil
 }
 
-func (p *pipeline) create(whole context.Context, o *operation, params *graphql.RawParams, can carrier) error {
-	if err := p.limits.enter(o.ctx, &o.taken); err != nil {
+func (p *pipeline) create(whole context.Context, o *operation, request *tenancy.Request, params *graphql.RawParams, can carrier) error {
+	if err := p.limits.enter(o.ctx, &o.taken, request); err != nil {
 		return err
 	}
 	ctx := graphql.StartOperationTrace(o.ctx)
@@ -73,9 +71,7 @@ func (p *pipeline) create(whole context.Context, o *operation, params *graphql.R
 		return errNoResponse
 	}
 	x := exchangeFrom(ctx)
-	if request, ok := tenancy.RequestFrom(ctx); ok {
-		x.node = request.Handle.Node
-	}
+	x.node = request.Handle.Node
 	if c := created.Operation; c != nil {
 		x.kind, x.name = string(c.Operation), c.Name
 	}
@@ -90,8 +86,7 @@ func (p *pipeline) create(whole context.Context, o *operation, params *graphql.R
 		return err
 	}
 	if o.subscription = created.Operation.Operation == ast.Subscription; o.subscription {
-		o.cancel()
-		o.ctx, o.cancel = context.WithCancel(whole)
+		o.ctx, o.cancel = context.WithCancel(tenancy.WithRequest(whole, request))
 		ctx = graphql.StartOperationTrace(o.ctx)
 	}
 	o.next, o.ctx = p.executor.DispatchOperation(ctx, created)

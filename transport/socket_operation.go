@@ -172,8 +172,14 @@ func (s *socket) prepare(ctx context.Context, params *graphql.RawParams) (*tenan
 			return nil, nil, err
 		}
 	}
-	o, err := s.h.pipeline.begin(tenancy.WithRequest(ctx, request), time.Now().Add(s.h.timeout), params, carrier{mutations: true, subscriptions: true})
-	return request, o, err
+	limited, cancel := context.WithTimeout(ctx, s.h.timeout)
+	o, err := s.h.pipeline.begin(ctx, limited, request, params, carrier{mutations: true, subscriptions: true})
+	if err != nil || o.subscription {
+		cancel()
+		return request, o, err
+	}
+	o.cancel = cancel
+	return request, o, nil
 }
 
 // operations are those that a socket has under way. It is safe for concurrent use.
