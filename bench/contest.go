@@ -4,187 +4,114 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net/http"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
-
-	"gatehouse/shards"
+	"runtime"
+	"time"
 )
 
-// contest is everything that is compared, over equal data.
-type contest struct {
-	data        *dataset
-	contestants []*contestant
-	gateway     *gateway
-	stores      []store
-	// asked makes every set of requests another one: a write repeated writes nothing.
-	asked uint64
+// rival is a contestant in a process of its own.
+type rival struct {
+	*contestant
+	process *child
+	address string
 }
 
-// contestant answers all operations in its own way.
-type contestant struct {
-	name     string
-	envelope bool // gets GraphQL's envelope; else only the variables
-	hits     bool // is asked for what its read cache has
-	onlyFor  func(*operation) bool
-	handler  func(*operation) http.Handler
-}
-
-const (
-	static   = "static"
-	byHand   = "by hand"
-	grouping = "by hand, group commit"
-	ours     = "gatehouse"
-	cached   = "gatehouse, from the cache"
-)
-
-// ground is where the contest's data lies: gatehouse's, and an equal copy for
-// each handler by hand.
-type ground struct {
-	dir   string
-	spec  shards.Spec
-	hands []string
-	// copy opens a copy of what the spec's shard had when it was closed.
-	copy func(ctx context.Context, name string) (store, error)
-}
-
-// files is the ground on SQLite, in dir.
-func files(dir string) ground {
-	path := filepath.Join(dir, "shard.db")
-	return ground{dir, shards.Spec{ID: shardID, Engine: "sqlite", DSN: path}, []string{byHand, grouping}, func(ctx context.Context, name string) (store, error) {
-		file := filepath.Join(dir, fileOf(name))
-		if err := copyFile(path, file); err != nil {
-			return nil, err
-		}
-		return openDatabase(ctx, file, name == grouping)
-	}}
-}
-
-// newContest seeds a shard with so many accounts and gives each handler a copy of it.
-func newContest(ctx context.Context, g ground, accounts int, trace func(shards.Statement)) (*contest, error) {
-	keys, err := shards.NewKeyring(secret('k'))
+// compare seeds the ground and measures there what o asks for, each contestant
+// in a process of its own, in turns.
+func compare(ctx context.Context, g ground, o options, progress io.Writer) (_ *report, err error) {
+	fmt.Fprintf(progress, "%s: %d accounts of %d records\n", g.shard().Engine, o.size.accounts, groups+users+o.size.clients+o.size.leads)
+	sites, err := newSites(ctx, g, o.size, o.takes)
 	if err != nil {
 		return nil, err
 	}
-	c := &contest{}
-	if c.data, err = seed(ctx, g.spec, keys, accounts); err != nil {
-		return nil, fmt.Errorf("seed: %w", err)
+	load, err := startChild("load", sites[0].Data)
+	if err != nil {
+		return nil, err
 	}
-	hands := map[string]*hand{}
-	for _, name := range g.hands {
-		db, err := g.copy(ctx, name)
+	processes := []*child{load}
+	defer func() {
+		for _, p := range processes {
+			if err2 := p.stop(); err == nil {
+				err = err2
+			}
+		}
+	}()
+	var rivals []*rival
+	for _, s := range sites {
+		p, err := startChild("serve", s)
 		if err != nil {
 			return nil, err
 		}
-		c.stores = append(c.stores, db)
-		hands[name] = newHand(nil, keys, db)
+		processes = append(processes, p)
+		var r reading
+		if err := p.order(order{Task: where}, &r); err != nil {
+			return nil, err
+		}
+		rivals = append(rivals, &rival{contestantNamed(s.Contestant), p, r.Address})
 	}
-	if c.gateway, err = newGateway(ctx, g.spec, g.dir, keys, c.data, trace); err != nil {
-		return nil, err
-	}
-	for _, h := range hands {
-		h.gate = c.gateway.gate
-	}
-	if err := c.walk(); err != nil {
-		return nil, err
-	}
-	all := func(*operation) bool { return true }
-	c.contestants = []*contestant{
-		{name: static, onlyFor: all, handler: c.static},
-		{name: byHand, onlyFor: all, handler: func(*operation) http.Handler { return hands[byHand] }},
-		{name: grouping, onlyFor: func(op *operation) bool { return op.write && hands[grouping] != nil }, handler: func(*operation) http.Handler { return hands[grouping] }},
-		{name: ours, onlyFor: all, handler: func(*operation) http.Handler { return c.gateway }, envelope: true},
-		{name: cached, onlyFor: func(op *operation) bool { return op.cached }, handler: func(*operation) http.Handler { return c.gateway.cached }, envelope: true, hits: true},
-	}
-	return c, nil
-}
-
-// fileOf returns the name of the file that a hand-written handler has.
-func fileOf(name string) string { return strings.NewReplacer(" ", "-", ",", "").Replace(name) + ".db" }
-
-func (c *contest) close() error {
-	err := c.gateway.close()
-	for _, db := range c.stores {
-		if err2 := db.close(); err == nil {
-			err = err2
+	report := newReport(g.shard().Engine)
+	for _, op := range o.operations {
+		for _, n := range o.at(op) {
+			fmt.Fprintf(progress, "%s, %d at once\n", op.title, n)
+			if err := rounds(load, rivals, report, o, op, n); err != nil {
+				return nil, err
+			}
+		}
+		for _, one := range rivals {
+			if !one.takes(op) || one.name == static {
+				continue
+			}
+			var r reading
+			if err := one.process.order(order{count, op.name}, &r); err != nil {
+				return nil, err
+			}
+			report.footprints[cell{op, one.name, 0}] = r.Footprint
 		}
 	}
-	return err
+	return report, nil
 }
 
-func (c *contest) contestant(name string) *contestant {
-	for _, one := range c.contestants {
-		if one.name == name {
-			return one
-		}
-	}
-	return nil
-}
-
-// walk collects the cursors of every account's list of clients.
-func (c *contest) walk() error {
-	op := operationNamed("page")
-	for _, a := range c.data.Accounts {
-		var cursors []string
-		for {
-			a.Cursors = cursors[max(0, len(cursors)-1):]
-			answer, err := ask(c.gateway, "/", a, op.bodies(true).next(a, rand.New(rand.NewPCG(1, 1))))
+// rounds measures an operation: all contestants in turn, then all again.
+func rounds(load *child, rivals []*rival, report *report, o options, op *operation, concurrency int) error {
+	for round := range o.rounds + 1 {
+		for _, one := range rivals {
+			if !one.takes(op) {
+				continue
+			}
+			j := job{
+				Address: one.address, Operation: op.name, Envelope: one.envelope, Hits: one.hits,
+				Concurrency: concurrency, Duration: o.duration, Seed: uint64(1000*concurrency + round), // the same for all, and never again
+			}
+			var before, after reading
+			var got result
+			var err error
+			if round == 0 { // the first one only warms up
+				j.Duration = min(j.Duration, 500*time.Millisecond)
+				err = one.process.order(order{fresh, op.name}, &before)
+			}
+			if err == nil {
+				err = one.process.order(order{begin, op.name}, &before)
+			}
+			if err == nil {
+				err = load.order(j, &got)
+			}
+			if err == nil {
+				err = one.process.order(order{end, op.name}, &after)
+			}
 			if err != nil {
-				return err
+				return fmt.Errorf("%s, %s: %w", op.name, one.name, err)
 			}
-			var page struct {
-				Data struct {
-					Clients struct {
-						PageInfo struct {
-							HasNextPage bool
-							EndCursor   string
-						}
-					}
-				}
-			}
-			if err := decode(answer, &page); err != nil {
-				return err
-			}
-			info := page.Data.Clients.PageInfo
-			if !info.HasNextPage {
-				break
-			}
-			cursors = append(cursors, info.EndCursor)
-		}
-		a.Cursors = cursors
-	}
-	return nil
-}
-
-// remember has an operation's answers put into the read cache.
-func (c *contest) remember(op *operation) error {
-	for _, a := range c.data.Accounts {
-		for n := range repeats {
-			if _, err := ask(c.gateway.cached, "/", a, op.bodies(true).repeated(a, n)); err != nil {
-				return err
+			if round > 0 {
+				report.add(cell{op, one.name, concurrency}, sample{
+					perSecond: float64(got.Requests) / got.Seconds, p99: got.P99, refused: got.Refused, peak: after.Peak,
+					processor: float64((after.CPU - before.CPU).Microseconds()) / float64(max(1, got.Requests)),
+				})
 			}
 		}
 	}
 	return nil
 }
 
-// static is the ceiling of HTTP: an answer of the right size, without a question.
-func (c *contest) static(op *operation) http.Handler {
-	a := c.data.Accounts[0]
-	text, err := ask(c.gateway, "/", a, op.bodies(true).next(a, rand.New(rand.NewPCG(1, 1))))
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, err := io.Copy(io.Discard, r.Body); err != nil {
-			return
-		}
-		w.Header().Set("Content-Type", "application/graphql-response+json; charset=utf-8")
-		w.Header().Set("Content-Length", strconv.Itoa(len(text)))
-		w.Write(text)
-	})
+// machine says what was measured on.
+func machine() string {
+	return fmt.Sprintf("%d cores, %s, %s", runtime.GOMAXPROCS(0), runtime.Version(), time.Now().Format(time.DateOnly))
 }

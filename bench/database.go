@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"net/url"
 	"runtime"
 	"sync"
@@ -15,16 +17,25 @@ type store interface {
 	read(ctx context.Context, account string, f func(session) error) error
 	// write runs f in a transaction of an account and returns when it is on disk.
 	write(account string, f func(context.Context, session) error) error
+	// insert runs one statement of an account, by itself.
+	insert(account string, s statement) error
 	close() error
 }
 
 // session is an open transaction.
 type session interface {
-	// each calls f for every row.
-	each(ctx context.Context, f func(scanner) error, text string, args ...any) error
-	// exec returns how many rows it changed.
-	exec(ctx context.Context, text string, args ...any) (int64, error)
+	// run runs statements, one after the other.
+	run(ctx context.Context, statements ...statement) error
 }
+
+// statement reads, and calls row for each, or, without a row, changes exactly one.
+type statement struct {
+	text string
+	args []any
+	row  func(scanner) error
+}
+
+var errUnchanged = errors.New("a statement has not changed exactly one row")
 
 type scanner interface{ Scan(into ...any) error }
 
@@ -90,7 +101,7 @@ func (d *database) read(ctx context.Context, _ string, f func(session) error) er
 	select {
 	case c := <-d.free:
 		defer func() { d.free <- c }()
-		return c.transact(ctx, "BEGIN", "ROLLBACK", func(c *conn) error { return f(c) })
+		return c.transact("BEGIN", "ROLLBACK", func(c *conn) error { return f(c) })
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -104,7 +115,13 @@ func (d *database) write(_ string, f func(context.Context, session) error) error
 	defer d.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	return d.writer.transact(ctx, "BEGIN IMMEDIATE", "COMMIT", func(c *conn) error { return f(ctx, c) })
+	return d.writer.transact("BEGIN IMMEDIATE", "COMMIT", func(c *conn) error { return f(ctx, c) })
+}
+
+func (d *database) insert(_ string, s statement) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.writer.run(context.Background(), s)
 }
 
 // conn is a connection and its prepared statements.
@@ -129,45 +146,61 @@ func (c *conn) stmt(text string) (*sql.Stmt, error) {
 	return s, err
 }
 
-func (c *conn) exec(ctx context.Context, text string, args ...any) (int64, error) {
-	s, err := c.stmt(text)
-	if err != nil {
-		return 0, err
+func (c *conn) run(ctx context.Context, statements ...statement) error {
+	for _, s := range statements {
+		if err := c.one(ctx, s); err != nil {
+			return err
+		}
 	}
-	r, err := s.ExecContext(ctx, args...)
-	if err != nil {
-		return 0, err
-	}
-	return r.RowsAffected()
+	return nil
 }
 
-func (c *conn) each(ctx context.Context, f func(scanner) error, text string, args ...any) error {
-	s, err := c.stmt(text)
+func (c *conn) one(ctx context.Context, s statement) error {
+	stmt, err := c.stmt(s.text)
 	if err != nil {
 		return err
 	}
-	rows, err := s.QueryContext(ctx, args...)
+	if s.row == nil {
+		r, err := stmt.ExecContext(ctx, s.args...)
+		if err != nil {
+			return err
+		}
+		if n, err := r.RowsAffected(); err != nil || n != 1 {
+			return cmp.Or(err, errUnchanged)
+		}
+		return nil
+	}
+	rows, err := stmt.QueryContext(ctx, s.args...)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		if err := f(rows); err != nil {
+		if err := s.row(rows); err != nil {
 			return err
 		}
 	}
 	return rows.Err()
 }
 
-func (c *conn) transact(ctx context.Context, begin, end string, f func(*conn) error) error {
-	if _, err := c.exec(ctx, begin); err != nil {
+// control runs a statement that names no data, whatever becomes of the request.
+func (c *conn) control(text string) error {
+	stmt, err := c.stmt(text)
+	if err == nil {
+		_, err = stmt.Exec()
+	}
+	return err
+}
+
+func (c *conn) transact(begin, end string, f func(*conn) error) error {
+	if err := c.control(begin); err != nil {
 		return err
 	}
 	err := f(c)
 	if err != nil {
 		end = "ROLLBACK"
 	}
-	if _, err2 := c.exec(context.WithoutCancel(ctx), end); err == nil {
+	if err2 := c.control(end); err == nil {
 		err = err2
 	}
 	return err

@@ -3,61 +3,98 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
-	"path/filepath"
+	"runtime/debug"
+	"strings"
 	"time"
 
 	"gatehouse/resolvers"
 	"gatehouse/shards"
 	"gatehouse/tenancy"
 	"gatehouse/transport"
+	"gatehouse/transport/cost"
 	"gatehouse/transport/guard"
 )
 
 const (
 	shardID = "shard-1"
 	region  = "UK"
+	// gcPercent and cacheBytes are what serve sets; the first for all contestants.
+	gcPercent  = 400
+	cacheBytes = 64 << 20
+	// plenty is a budget that is never spent.
+	plenty = tenancy.MaxLimit
 )
 
 // secret stands in for those of an operator.
 func secret(c byte) []byte { return bytes.Repeat([]byte{c}, 32) }
 
-// gateway is gatehouse as its main wires it, without what is switched off by default.
-type gateway struct {
-	http.Handler
-	// cached is the same with the read cache, which the measures of reading go without.
-	cached    http.Handler
-	gate      *tenancy.Gate
-	directory *tenancy.Directory
-	pool      *shards.Pool
+func keyring() (*shards.Keyring, error) { return shards.NewKeyring(secret('k')) }
+
+// sign gives the accounts their tokens.
+func (d *dataset) sign() (err error) {
+	for _, a := range d.Accounts {
+		if a.Token, err = tenancy.SignDev(secret('t'), tenancy.DevClaims{
+			Account: a.ID, Subject: d.Users[0], Name: "Robin Example", Role: "admin", IssuedAt: time.Now(), Lifetime: 24 * time.Hour,
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// newGateway returns gatehouse in front of a seeded shard, with its directory in
-// dir, and gives the accounts of d their tokens.
-func newGateway(ctx context.Context, spec shards.Spec, dir string, keys *shards.Keyring, d *dataset, trace func(shards.Statement)) (*gateway, error) {
+// newDirectory makes the directory of a site: all accounts, on its shard.
+func newDirectory(ctx context.Context, s *site) (err error) {
+	d, err := openDirectory(ctx, s.Directory)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err2 := d.Close(); err == nil {
+			err = err2
+		}
+	}()
+	if err := d.AddShard(ctx, tenancy.Shard{ID: shardID, Engine: s.Shard.Engine, DSN: s.Shard.DSN, Region: region}); err != nil {
+		return err
+	}
+	for _, a := range s.Data.Accounts {
+		if _, err := d.CreateAccount(ctx, tenancy.NewAccount{ID: a.ID, Name: strings.ReplaceAll(a.ID, "_", "-"), Residency: region, ShardID: shardID}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func openDirectory(ctx context.Context, path string) (*tenancy.Directory, error) {
 	scopes, err := resolvers.Scopes()
 	if err != nil {
 		return nil, err
 	}
-	g := &gateway{pool: shards.NewPool(shards.Options{Keys: keys, Trace: trace})}
-	g.directory, err = tenancy.OpenDirectory(ctx, filepath.Join(dir, "directory.db"), tenancy.Options{Scopes: scopes})
+	return tenancy.OpenDirectory(ctx, path, tenancy.Options{Scopes: scopes})
+}
+
+// gate is what admits requests, for gatehouse and for those by hand alike.
+type gate struct {
+	gate      *tenancy.Gate
+	keys      *shards.Keyring
+	directory *tenancy.Directory
+	pool      *shards.Pool
+}
+
+func openGate(ctx context.Context, s *site, trace func(shards.Statement)) (*gate, error) {
+	g := &gate{}
+	var err error
+	if g.keys, err = keyring(); err != nil {
+		return nil, err
+	}
+	if g.directory, err = openDirectory(ctx, s.Directory); err != nil {
+		return nil, err
+	}
+	scopes, err := resolvers.Scopes()
 	if err != nil {
 		return nil, err
-	}
-	if err := g.directory.AddShard(ctx, tenancy.Shard{ID: shardID, Engine: spec.Engine, DSN: spec.DSN, Region: region}); err != nil {
-		return nil, err
-	}
-	for i, a := range d.Accounts {
-		_, err := g.directory.CreateAccount(ctx, tenancy.NewAccount{ID: a.ID, Name: fmt.Sprintf("account-%d", i), Residency: region, ShardID: shardID})
-		if err != nil {
-			return nil, err
-		}
-		if a.Token, err = tenancy.SignDev(secret('t'), tenancy.DevClaims{
-			Account: a.ID, Subject: a.Users[0], Name: "Robin Example", Role: "admin", IssuedAt: time.Now(), Lifetime: 24 * time.Hour,
-		}); err != nil {
-			return nil, err
-		}
 	}
 	tokens, err := tenancy.NewTokens(ctx, tenancy.TokenConfig{
 		Issuer: tenancy.DevIssuer, Audience: tenancy.DevAudience, Secrets: [][]byte{secret('t')}, Roles: tenancy.NewRoles(scopes),
@@ -69,23 +106,77 @@ func newGateway(ctx context.Context, spec shards.Spec, dir string, keys *shards.
 	if err != nil {
 		return nil, err
 	}
-	documents := guard.New(resolvers.Schema(), guard.Options{})
-	g.gate = tenancy.NewGate(auth, g.directory, g.pool, keys)
-	handler := func(cache int) (http.Handler, error) {
-		executor, err := resolvers.NewExecutor(resolvers.Options{Documents: documents, Cache: cache})
-		return transport.NewHandler(transport.Config{Executor: executor, Guard: documents, Gate: g.gate}), err
-	}
-	if g.Handler, err = handler(0); err != nil {
-		return nil, err
-	}
-	g.cached, err = handler(64 << 20)
-	return g, err
+	g.pool = shards.NewPool(shards.Options{Keys: g.keys, Trace: trace})
+	g.gate = tenancy.NewGate(auth, g.directory, g.pool, g.keys)
+	return g, nil
 }
 
-func (g *gateway) close() error {
+func (g *gate) close() error {
 	err := g.pool.Close()
 	if err2 := g.directory.Close(); err == nil {
 		err = err2
 	}
 	return err
 }
+
+// gateway is gatehouse as its main wires it, with so many bytes of read cache
+// and budgets that are never spent.
+func (g *gate) gateway(cache int) (http.Handler, error) {
+	schema := resolvers.Schema()
+	documents := guard.New(schema, guard.Options{})
+	executor, err := resolvers.NewExecutor(resolvers.Options{Documents: documents, Cache: cache})
+	if err != nil {
+		return nil, err
+	}
+	return transport.NewHandler(transport.Config{
+		Executor: executor, Guard: documents, Gate: g.gate,
+		Admission: transport.Admission{
+			Prices: cost.New(schema), Turns: tenancy.NewTurns(0), Budgets: tenancy.NewBudgets(tenancy.BudgetOptions{Points: plenty, Burst: plenty}),
+		},
+	}), nil
+}
+
+// walk collects the cursors of every account's list of clients. Since all
+// accounts have the same, one of them is asked.
+func (d *dataset) walk(h http.Handler, keys *shards.Keyring) error {
+	op, first := operationNamed("page"), d.Accounts[0]
+	var marks []shards.Mark
+	for {
+		answer, err := ask(h, "/"+op.name, first, op.bodies(d, true).next(first, randomOf(1, 1)))
+		if err != nil {
+			return err
+		}
+		var page struct {
+			Data struct {
+				Clients struct {
+					PageInfo struct {
+						HasNextPage bool
+						EndCursor   string
+					}
+				}
+			}
+		}
+		if err := json.Unmarshal(answer, &page); err != nil {
+			return fmt.Errorf("%w in %s", err, answer)
+		}
+		info := page.Data.Clients.PageInfo
+		if !info.HasNextPage {
+			break
+		}
+		mark, err := keys.ParseCursor(first.ID, pageList, info.EndCursor)
+		if err != nil {
+			return err
+		}
+		marks, first.Cursors = append(marks, mark), []string{info.EndCursor}
+	}
+	for _, a := range d.Accounts {
+		a.Cursors = make([]string, len(marks))
+		for i, mark := range marks {
+			a.Cursors[i] = keys.Cursor(a.ID, pageList, mark)
+		}
+	}
+	return nil
+}
+
+// collectSeldom sets what gatehouse's main sets, for every contestant.
+func collectSeldom() { debug.SetGCPercent(gcPercent) }

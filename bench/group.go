@@ -52,7 +52,7 @@ func (g *grouper) run() {
 			}
 		}
 		ctx := context.Background()
-		err := g.conn.transact(ctx, "BEGIN IMMEDIATE", "COMMIT", func(c *conn) error {
+		err := g.conn.transact("BEGIN IMMEDIATE", "COMMIT", func(c *conn) error {
 			for _, w := range group {
 				if err := savepoint(ctx, c, w); err != nil {
 					return err
@@ -71,14 +71,13 @@ func (g *grouper) run() {
 
 // savepoint leaves a write's own failure in w, and returns everybody's.
 func savepoint(ctx context.Context, c *conn, w *waiting) error {
-	if _, err := c.exec(ctx, "SAVEPOINT one"); err != nil {
+	if err := c.control("SAVEPOINT one"); err != nil {
 		return err
 	}
 	if w.err = w.write(ctx, c); w.err != nil {
-		if _, err := c.exec(ctx, "ROLLBACK TO one"); err != nil {
+		if err := c.control("ROLLBACK TO one"); err != nil {
 			return err
 		}
 	}
-	_, err := c.exec(ctx, "RELEASE one")
-	return err
+	return c.control("RELEASE one")
 }

@@ -25,12 +25,15 @@ type hand struct {
 	gate *tenancy.Gate
 	keys *shards.Keyring
 	db   store
+	// noHistory leaves out the head and the changes.
+	noHistory bool
 }
 
-func newHand(gate *tenancy.Gate, keys *shards.Keyring, db store) *hand {
-	h := &hand{ServeMux: http.NewServeMux(), gate: gate, keys: keys, db: db}
+func newHand(gate *tenancy.Gate, keys *shards.Keyring, db store, noHistory bool) *hand {
+	h := &hand{ServeMux: http.NewServeMux(), gate: gate, keys: keys, db: db, noHistory: noHistory}
 	for name, f := range map[string]answer{
-		"client": h.client, "page": h.page, "pipeline": h.pipeline, "groups": h.groups, "create": h.create, "update": h.update,
+		"client": h.client, "page": h.page, "pipeline": h.pipeline, "groups": h.groups,
+		"create": h.create, "queue": h.create, "update": h.update, "upsert": h.upsert,
 	} {
 		h.HandleFunc("POST /"+name, h.serve(f))
 	}
@@ -41,6 +44,7 @@ func newHand(gate *tenancy.Gate, keys *shards.Keyring, db store) *hand {
 type call struct {
 	*tenancy.Request
 	account string
+	actor   string // as the history has it
 	body    []byte
 }
 
@@ -61,7 +65,12 @@ func (h *hand) serve(f answer) http.HandlerFunc {
 		}
 		request := h.gate.Request(caller)
 		request.ID = id
-		c := &call{Request: request, account: request.Caller.Account.ID}
+		actor, err := json.Marshal(caller.Actor)
+		if err != nil {
+			http.Error(w, "something went wrong", http.StatusInternalServerError)
+			return
+		}
+		c := &call{Request: request, account: caller.Account.ID, actor: string(actor)}
 		if c.body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, transport.DefaultMaxBody)); err != nil {
 			http.Error(w, "unreadable", http.StatusBadRequest)
 			return
@@ -112,14 +121,15 @@ type row struct {
 
 // clientBody is what is read of a client's body.
 type clientBody struct {
-	Name    string   `json:"name"`
-	Kind    string   `json:"kind"`
-	Status  string   `json:"status"`
-	Email   *string  `json:"email,omitempty"`
-	Phone   *string  `json:"phone,omitempty"`
-	Tags    []string `json:"tags"`
-	GroupID *string  `json:"groupId,omitempty"`
-	OwnerID *string  `json:"ownerId,omitempty"`
+	Name       string   `json:"name"`
+	ExternalID *string  `json:"externalId,omitempty"`
+	Kind       string   `json:"kind"`
+	Status     string   `json:"status"`
+	Email      *string  `json:"email,omitempty"`
+	Phone      *string  `json:"phone,omitempty"`
+	Tags       []string `json:"tags"`
+	GroupID    *string  `json:"groupId,omitempty"`
+	OwnerID    *string  `json:"ownerId,omitempty"`
 }
 
 func now() string { return time.Now().UTC().Format(shards.TimeFormat) }

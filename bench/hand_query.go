@@ -29,45 +29,41 @@ func (h *hand) client(ctx context.Context, c *call) (any, shards.Position, error
 	var out struct {
 		Client *client `json:"client"`
 	}
-	at, err := h.snapshot(ctx, c, func(db session) error {
-		id, err := json.Marshal([]string{in.ID})
-		if err != nil {
-			return err
-		}
-		found, err := c.rows(ctx, db, getClients, c.account, string(id))
-		if err != nil || len(found) == 0 {
-			return err
+	var found []row
+	at, err := h.snapshot(ctx, c, c.records(&found, false, getClients, list([]string{in.ID})), func(db session) error {
+		if len(found) == 0 {
+			return nil
 		}
 		r := found[0]
 		var b clientBody
 		if err := json.Unmarshal(r.body, &b); err != nil {
 			return err
 		}
-		groups, users := map[string]*named{}, map[string]*named{}
+		groups, users := known{}, known{}
 		out.Client = &client{
 			r.id, r.version, b.Name, b.Kind, b.Status, b.Email, b.Phone, b.Tags, r.created, r.updated,
-			ref(groups, b.GroupID), ref(users, b.OwnerID),
+			groups.at(b.GroupID), users.at(b.OwnerID),
 		}
-		if err := c.names(ctx, db, getGroups, groups); err != nil {
-			return err
-		}
-		return c.names(ctx, db, getUsers, users)
+		return db.run(ctx, c.names(getGroups, groups), c.names(getUsers, users))
 	})
 	return out, at, err
 }
 
 func (h *hand) page(ctx context.Context, c *call) (any, shards.Position, error) {
-	var in struct{ After *string }
+	var in struct {
+		Status string
+		After  *string
+	}
 	if err := json.Unmarshal(c.body, &in); err != nil {
 		return nil, shards.Position{}, err
 	}
-	text, args := firstPage, []any{c.account, int64(pageSize + 1)}
+	text, args := firstPage, []any{in.Status, int64(pageSize + 1)}
 	if in.After != nil {
 		mark, err := h.keys.ParseCursor(c.account, pageList, *in.After)
 		if err != nil {
 			return nil, shards.Position{}, err
 		}
-		text, args = nextPage, []any{c.account, mark.Value, mark.ID, int64(pageSize + 1)}
+		text, args = nextPage, []any{in.Status, mark.Value, mark.ID, int64(pageSize + 1)}
 	}
 	type node struct {
 		ID        string  `json:"id"`
@@ -88,32 +84,26 @@ func (h *hand) page(ctx context.Context, c *call) (any, shards.Position, error) 
 			} `json:"pageInfo"`
 		} `json:"clients"`
 	}
-	at, err := h.snapshot(ctx, c, func(db session) error {
-		found, err := c.list(ctx, db, text, args...)
-		if err != nil {
-			return err
-		}
+	var found []row
+	at, err := h.snapshot(ctx, c, c.records(&found, true, text, args...), func(db session) error {
 		page := &out.Clients
 		if page.PageInfo.HasNextPage = len(found) > pageSize; page.PageInfo.HasNextPage {
 			found = found[:pageSize]
 		}
-		groups, users := map[string]*named{}, map[string]*named{}
+		groups, users := known{}, known{}
 		page.Nodes = make([]node, len(found))
 		for i, r := range found {
 			var b clientBody
 			if err := json.Unmarshal(r.body, &b); err != nil {
 				return err
 			}
-			page.Nodes[i] = node{r.id, b.Name, b.Status, b.Email, b.Phone, r.updated, ref(groups, b.GroupID), ref(users, b.OwnerID)}
+			page.Nodes[i] = node{r.id, b.Name, b.Status, b.Email, b.Phone, r.updated, groups.at(b.GroupID), users.at(b.OwnerID)}
 		}
 		if n := len(found); n > 0 {
 			end := h.keys.Cursor(c.account, pageList, shards.Mark{Value: found[n-1].created, ID: found[n-1].id})
 			page.PageInfo.EndCursor = &end
 		}
-		if err := c.names(ctx, db, getGroups, groups); err != nil {
-			return err
-		}
-		return c.names(ctx, db, getUsers, users)
+		return db.run(ctx, c.names(getGroups, groups), c.names(getUsers, users))
 	})
 	return out, at, err
 }
@@ -135,43 +125,41 @@ func (h *hand) pipeline(ctx context.Context, c *call) (any, shards.Position, err
 		Currency string `json:"currency"`
 		Owner    *named `json:"owner"`
 	}
-	type list struct {
+	type nodes struct {
 		Nodes []lead `json:"nodes"`
 	}
 	type stage struct {
 		Stage string `json:"stage"`
 		Count int64  `json:"count"`
 		Total int64  `json:"totalValue"`
-		Leads list   `json:"leads"`
+		Leads nodes  `json:"leads"`
 	}
 	var out struct {
 		Pipeline []*stage `json:"leadPipeline"`
 	}
-	at, err := h.snapshot(ctx, c, func(db session) error {
-		byName := map[string]*stage{}
-		for _, name := range stages {
-			s := &stage{Stage: name, Leads: list{Nodes: make([]lead, 0, stageSize)}}
-			byName[name], out.Pipeline = s, append(out.Pipeline, s)
-		}
-		err := db.each(ctx, func(row scanner) error {
-			var one stage
-			var total float64
-			if err := row.Scan(&one.Stage, &one.Count, &total); err != nil {
-				return err
-			}
-			s := byName[one.Stage]
-			s.Count, s.Total = one.Count, int64(total)
-			return nil
-		}, stageSums, c.account, in.Least)
-		if err != nil {
+	byName := map[string]*stage{}
+	for _, name := range stages {
+		s := &stage{Stage: name, Leads: nodes{Nodes: make([]lead, 0, stageSize)}}
+		byName[name], out.Pipeline = s, append(out.Pipeline, s)
+	}
+	sums := statement{text: stageSums, args: []any{c.account, in.Least}, row: func(row scanner) error {
+		var one stage
+		var total float64
+		if err := row.Scan(&one.Stage, &one.Count, &total); err != nil {
 			return err
 		}
+		s := byName[one.Stage]
+		s.Count, s.Total = one.Count, int64(total)
+		return nil
+	}}
+	var found []row
+	at, err := h.snapshot(ctx, c, sums, func(db session) error {
 		// One more than is wanted, to learn whether there are more, as gatehouse does.
-		found, err := c.list(ctx, db, stageLeads, c.account, stageList, in.Least, int64(stageSize+1))
+		err := db.run(ctx, c.records(&found, true, stageLeads, stageList, in.Least, int64(stageSize+1)))
 		if err != nil {
 			return err
 		}
-		owners := map[string]*named{}
+		owners := known{}
 		for _, r := range found {
 			var b struct {
 				Name, Currency string
@@ -182,10 +170,10 @@ func (h *hand) pipeline(ctx context.Context, c *call) (any, shards.Position, err
 				return err
 			}
 			if s := byName[r.parent]; len(s.Leads.Nodes) < stageSize {
-				s.Leads.Nodes = append(s.Leads.Nodes, lead{r.id, b.Name, b.Value, b.Currency, ref(owners, b.OwnerID)})
+				s.Leads.Nodes = append(s.Leads.Nodes, lead{r.id, b.Name, b.Value, b.Currency, owners.at(b.OwnerID)})
 			}
 		}
-		return c.names(ctx, db, getUsers, owners)
+		return db.run(ctx, c.names(getUsers, owners))
 	})
 	return out, at, err
 }

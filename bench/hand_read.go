@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 
 	"gatehouse/shards"
 )
@@ -16,10 +18,10 @@ const (
 	getClients = "SELECT " + columns + " FROM clients" + ofIDs
 	getGroups  = "SELECT " + columns + " FROM groups" + ofIDs
 	getUsers   = "SELECT " + columns + " FROM users" + ofIDs
-	firstPage  = "SELECT t.account_id, t.id, t.version, t.created_at, t.updated_at, t.body, '' FROM clients t INDEXED BY clients_created_at" +
-		" WHERE t.account_id = ?1 ORDER BY t.created_at DESC, t.id DESC LIMIT ?2"
-	nextPage = "SELECT t.account_id, t.id, t.version, t.created_at, t.updated_at, t.body, '' FROM clients t INDEXED BY clients_created_at" +
-		" WHERE t.account_id = ?1 AND (t.created_at, t.id) < (?2, ?3) ORDER BY t.created_at DESC, t.id DESC LIMIT ?4"
+	firstPage  = "SELECT t.account_id, t.id, t.version, t.created_at, t.updated_at, t.body, '' FROM clients t INDEXED BY clients_status" +
+		" WHERE t.account_id = ?1 AND t.status = ?2 ORDER BY t.created_at DESC, t.id DESC LIMIT ?3"
+	nextPage = "SELECT t.account_id, t.id, t.version, t.created_at, t.updated_at, t.body, '' FROM clients t INDEXED BY clients_status" +
+		" WHERE t.account_id = ?1 AND t.status = ?2 AND (t.created_at, t.id) < (?3, ?4) ORDER BY t.created_at DESC, t.id DESC LIMIT ?5"
 	stageSums = "SELECT t.stage, count(*), coalesce(sum(CAST(t.value AS double precision)), 0) FROM leads t INDEXED BY leads_stage" +
 		" WHERE t.account_id = ?1 AND t.value >= ?2 GROUP BY t.stage"
 	firstGroups = "SELECT t.account_id, t.id, t.version, t.created_at, t.updated_at, t.body, '' FROM groups t INDEXED BY groups_created_at" +
@@ -45,85 +47,81 @@ const (
 	clientsShown = 10
 )
 
-// snapshot runs f on one snapshot of the caller's account and returns its position.
-func (h *hand) snapshot(ctx context.Context, c *call, f func(session) error) (at shards.Position, err error) {
+// snapshot reads on one snapshot of the caller's account and returns its
+// position: first what is known from the start, then what f asks for.
+func (h *hand) snapshot(ctx context.Context, c *call, first statement, f func(session) error) (at shards.Position, err error) {
+	state := "gone"
+	head := statement{text: selectHead, args: []any{c.account}, row: func(row scanner) error {
+		var trimmed, end int64
+		return row.Scan(&at.Seq, &at.Epoch, &state, &trimmed, &end)
+	}}
 	err = h.db.read(ctx, c.account, func(db session) error {
-		if at, err = head(ctx, db, c.account); err != nil {
+		if err := db.run(ctx, head, first); err != nil {
 			return err
+		}
+		if state == "gone" {
+			return errors.New("the account is not here")
 		}
 		return f(db)
 	})
 	return at, err
 }
 
-func head(ctx context.Context, db session, account string) (at shards.Position, err error) {
-	state := "gone"
-	var trimmed, end int64
-	err = db.each(ctx, func(row scanner) error { return row.Scan(&at.Seq, &at.Epoch, &state, &trimmed, &end) }, selectHead, account)
-	if err == nil && state == "gone" {
-		err = errors.New("the account is not here")
+// records has a statement's records collected in out. Where they are a list's,
+// their parent stands behind their columns.
+func (c *call) records(out *[]row, list bool, text string, args ...any) statement {
+	r := &row{}
+	into := []any{&r.account, &r.id, &r.version, &r.created, &r.updated, &r.body}
+	if list {
+		into = append(into, &r.parent)
 	}
-	return at, err
-}
-
-// rows returns the records that a statement finds.
-func (c *call) rows(ctx context.Context, db session, text string, args ...any) ([]row, error) {
-	var r row
-	return c.collect(ctx, db, &r, []any{&r.account, &r.id, &r.version, &r.created, &r.updated, &r.body}, text, args)
-}
-
-// list returns the records that a statement finds that has a parent behind their columns.
-func (c *call) list(ctx context.Context, db session, text string, args ...any) ([]row, error) {
-	var r row
-	return c.collect(ctx, db, &r, []any{&r.account, &r.id, &r.version, &r.created, &r.updated, &r.body, &r.parent}, text, args)
-}
-
-// collect returns what r is for each row that is scanned into it.
-func (c *call) collect(ctx context.Context, db session, r *row, into []any, text string, args []any) (out []row, err error) {
-	err = db.each(ctx, func(row scanner) error {
+	return statement{text: text, args: append([]any{c.account}, args...), row: func(row scanner) error {
 		r.body = nil
 		if err := row.Scan(into...); err != nil {
 			return err
 		}
-		out = append(out, *r)
+		*out = append(*out, *r)
 		return own(r.account, c.account)
-	}, text, args...)
-	return out, err
+	}}
 }
 
-// names returns the records with these ids that there are.
-func (c *call) names(ctx context.Context, db session, text string, ids map[string]*named) error {
-	if len(ids) == 0 {
-		return nil
-	}
-	list := make([]string, 0, len(ids))
-	for id := range ids {
-		list = append(list, id)
-	}
-	param, err := json.Marshal(list)
-	if err != nil {
-		return err
-	}
-	found, err := c.rows(ctx, db, text, c.account, string(param))
-	for _, r := range found {
-		n := ids[r.id]
-		n.ID = r.id
-		if err := json.Unmarshal(r.body, n); err != nil {
-			return err
-		}
-	}
-	return err
-}
+// known are records by their ids, of which only the name is wanted.
+type known map[string]*named
 
-// ref returns where the record of that id will be, nil where there is no id.
-func ref(ids map[string]*named, id *string) *named {
+// at returns where the record of that id will be, nil where there is no id.
+func (k known) at(id *string) *named {
 	if id == nil {
 		return nil
 	}
-	n := ids[*id]
+	n := k[*id]
 	if n == nil {
-		n = &named{}
-		ids[*id] = n
+		n = &named{ID: *id}
+		k[*id] = n
 	}
 	return n
+}
+
+// names reads the records that are known by now.
+func (c *call) names(text string, k known) statement {
+	var r row
+	into := []any{&r.account, &r.id, &r.version, &r.created, &r.updated, &r.body}
+	return statement{text: text, args: []any{c.account, list(slices.Collect(maps.Keys(k)))}, row: func(row scanner) error {
+		r.body = nil
+		if err := row.Scan(into...); err != nil {
+			return err
+		}
+		if err := own(r.account, c.account); err != nil {
+			return err
+		}
+		return json.Unmarshal(r.body, k[r.id])
+	}}
+}
+
+// list returns ids as the one parameter that they are.
+func list(ids []string) string {
+	text, err := json.Marshal(ids)
+	if err != nil {
+		panic(err) // texts are JSON
+	}
+	return string(text)
 }

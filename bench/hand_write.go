@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -17,10 +18,10 @@ const (
 	updateClient = "UPDATE clients SET version = ?3, updated_at = ?5, body = ?6, external_id_fold = ?7, name_fold = ?8, email_fold = ?9" +
 		" WHERE account_id = ?1 AND id = ?2 AND version = ?4"
 	insertChange = "INSERT INTO change (account_id, seq, n, kind, record_table, record_id, version, patch, actor, request_id, at)" +
-		" VALUES (?1, ?2, 0, ?3, 'clients', ?4, ?5, ?6, ?7, ?8, ?9)"
+		" VALUES (?1, ?2, ?3, ?4, 'clients', ?5, ?6, ?7, ?8, ?9, ?10)"
 )
 
-// payload is what a mutation answers.
+// payload is what a mutation of one client answers.
 type payload struct {
 	Client   any         `json:"client"`
 	Bookmark string      `json:"bookmark"`
@@ -34,14 +35,63 @@ type userError struct {
 }
 
 // invalid returns what is wrong with a client's fields.
-func invalid(name string, email *string) error {
-	if n := utf8.RuneCountInString(name); n == 0 || n > 200 {
+func (b *clientBody) invalid() error {
+	if n := utf8.RuneCountInString(b.Name); n == 0 || n > 200 {
 		return errors.New("name must have 1 to 200 characters")
 	}
-	if email != nil && (len(*email) > 254 || !strings.Contains(*email, "@")) {
+	if b.Email != nil && (len(*b.Email) > 254 || !strings.Contains(*b.Email, "@")) {
 		return errors.New("email must be an email address")
 	}
 	return nil
+}
+
+// created returns the body of a new client.
+func (b clientBody) created() (clientBody, []byte, error) {
+	b.Kind, b.Status = cmp.Or(b.Kind, "PERSON"), cmp.Or(b.Status, "PROSPECT")
+	if b.Tags == nil {
+		b.Tags = []string{}
+	}
+	if err := b.invalid(); err != nil {
+		return b, nil, err
+	}
+	text, err := json.Marshal(struct {
+		clientBody
+		CustomFields struct{} `json:"customFields"`
+	}{clientBody: b})
+	return b, text, err
+}
+
+// patch is a merge patch of a client's top level, which is all that the
+// benchmark's patches need; gatehouse merges at every depth.
+type patch map[string]json.RawMessage
+
+// merge returns what becomes of a body, as text too, and the part of the patch
+// that changes anything.
+func (p patch) merge(old []byte) (b clientBody, body, change []byte, err error) {
+	fields, changed := patch{}, patch{}
+	if err := json.Unmarshal(old, &fields); err != nil {
+		return b, nil, nil, err
+	}
+	for name, value := range p {
+		if bytes.Equal(fields[name], value) {
+			continue
+		}
+		if changed[name] = value; string(value) == "null" {
+			delete(fields, name)
+		} else {
+			fields[name] = value
+		}
+	}
+	if body, err = json.Marshal(fields); err != nil {
+		return b, nil, nil, err
+	}
+	if err = json.Unmarshal(body, &b); err != nil {
+		return b, nil, nil, err
+	}
+	if change, err = json.Marshal(changed); err == nil {
+		err = b.invalid()
+	}
+	return b, body, change, err
 }
 
 func (h *hand) create(_ context.Context, c *call) (any, shards.Position, error) {
@@ -49,33 +99,22 @@ func (h *hand) create(_ context.Context, c *call) (any, shards.Position, error) 
 	if err := json.Unmarshal(c.body, &in); err != nil {
 		return nil, shards.Position{}, err
 	}
-	in.Input.Kind = cmp.Or(in.Input.Kind, "PERSON")
-	in.Input.Status = cmp.Or(in.Input.Status, "PROSPECT")
-	if in.Input.Tags == nil {
-		in.Input.Tags = []string{}
-	}
-	if err := invalid(in.Input.Name, in.Input.Email); err != nil {
-		return nil, shards.Position{}, err
-	}
-	body, err := json.Marshal(struct {
-		clientBody
-		CustomFields struct{} `json:"customFields"`
-	}{clientBody: in.Input})
+	b, body, err := in.Input.created()
 	if err != nil {
 		return nil, shards.Position{}, err
 	}
 	var at shards.Position
 	id, when := shards.NewID("client"), now()
-	err = h.db.write(c.account, func(ctx context.Context, db session) (err error) {
-		if at, err = raise(ctx, db, c.account); err != nil {
-			return err
-		}
-		if _, err := db.exec(ctx, insertClient, c.account, id, int64(1), when, when, string(body),
-			nil, shards.Fold(in.Input.Name), fold(in.Input.Email)); err != nil {
-			return err
-		}
-		return change(ctx, db, c, at.Seq, "CREATED", id, 1, body, when)
-	})
+	if h.noHistory {
+		err = h.db.insert(c.account, c.insert(id, b, body, when))
+	} else {
+		err = h.db.write(c.account, func(ctx context.Context, db session) (err error) {
+			if at, err = raise(ctx, db, c.account); err != nil {
+				return err
+			}
+			return db.run(ctx, c.insert(id, b, body, when), c.change(at.Seq, 0, "CREATED", id, 1, body, when))
+		})
+	}
 	var out struct {
 		Create payload `json:"createClient"`
 	}
@@ -85,16 +124,14 @@ func (h *hand) create(_ context.Context, c *call) (any, shards.Position, error) 
 		Name      string `json:"name"`
 		Status    string `json:"status"`
 		CreatedAt string `json:"createdAt"`
-	}{id, 1, in.Input.Name, in.Input.Status, when}}
+	}{id, 1, b.Name, b.Status, when}}
 	return out, at, err
 }
 
-// update merges a patch into the body's top level, which is all that the
-// benchmark's patches need; gatehouse merges at every depth.
 func (h *hand) update(_ context.Context, c *call) (any, shards.Position, error) {
 	var in struct {
 		ID    string
-		Patch map[string]json.RawMessage
+		Patch patch
 	}
 	if err := json.Unmarshal(c.body, &in); err != nil {
 		return nil, shards.Position{}, err
@@ -106,84 +143,60 @@ func (h *hand) update(_ context.Context, c *call) (any, shards.Position, error) 
 		Phone     *string `json:"phone"`
 		UpdatedAt string  `json:"updatedAt"`
 	}
-	patch, err := json.Marshal(in.Patch)
-	if err != nil {
-		return nil, shards.Position{}, err
-	}
-	id, err := json.Marshal([]string{in.ID})
-	if err != nil {
-		return nil, shards.Position{}, err
-	}
 	var at shards.Position
-	var changed client
+	var updated client
 	when := now()
-	err = h.db.write(c.account, func(ctx context.Context, db session) error {
-		if at, err = raise(ctx, db, c.account); err != nil {
-			return err
-		}
-		found, err := c.rows(ctx, db, getClients, c.account, string(id))
-		if err != nil {
+	err := h.db.write(c.account, func(ctx context.Context, db session) error {
+		var found []row
+		var err error
+		if at, err = raise(ctx, db, c.account, c.records(&found, false, getClients, list([]string{in.ID}))); err != nil {
 			return err
 		}
 		if len(found) == 0 {
 			return errors.New("no such client")
 		}
-		r := found[0]
-		fields := map[string]json.RawMessage{}
-		if err := json.Unmarshal(r.body, &fields); err != nil {
-			return err
-		}
-		for name, value := range in.Patch {
-			if string(value) == "null" {
-				delete(fields, name)
-			} else {
-				fields[name] = value
-			}
-		}
-		body, err := json.Marshal(fields)
+		b, body, change, err := in.Patch.merge(found[0].body)
 		if err != nil {
 			return err
 		}
-		var b struct {
-			clientBody
-			ExternalID *string `json:"externalId"`
-		}
-		if err := json.Unmarshal(body, &b); err != nil {
-			return err
-		}
-		if err := invalid(b.Name, b.Email); err != nil {
-			return err
-		}
-		if n, err := db.exec(ctx, updateClient, c.account, in.ID, r.version+1, r.version, when, string(body),
-			fold(b.ExternalID), shards.Fold(b.Name), fold(b.Email)); err != nil || n != 1 {
-			return errors.Join(err, errors.New("not updated"))
-		}
-		changed = client{in.ID, r.version + 1, b.Name, b.Phone, when}
-		return change(ctx, db, c, at.Seq, "UPDATED", in.ID, r.version+1, patch, when)
+		version := found[0].version + 1
+		updated = client{in.ID, version, b.Name, b.Phone, when}
+		return db.run(ctx, c.update(in.ID, version, b, body, when), c.change(at.Seq, 0, "UPDATED", in.ID, version, change, when))
 	})
 	var out struct {
 		Update payload `json:"updateClient"`
 	}
-	out.Update = payload{Errors: []userError{}, Bookmark: h.keys.Bookmark(c.account, at), Client: changed}
+	out.Update = payload{Errors: []userError{}, Bookmark: h.keys.Bookmark(c.account, at), Client: updated}
 	return out, at, err
 }
 
-// raise locks the head and takes the next number.
-func raise(ctx context.Context, db session, account string) (at shards.Position, err error) {
-	err = db.each(ctx, func(row scanner) error { return row.Scan(&at.Seq, &at.Epoch) }, raiseHead, account)
+// raise locks the head and takes the next number, and runs what can go with that.
+func raise(ctx context.Context, db session, account string, more ...statement) (at shards.Position, err error) {
+	head := statement{text: raiseHead, args: []any{account}, row: func(row scanner) error { return row.Scan(&at.Seq, &at.Epoch) }}
+	err = db.run(ctx, append([]statement{head}, more...)...)
 	if err == nil && at.Seq == 0 {
 		err = errors.New("the account can't be written")
 	}
 	return at, err
 }
 
-func change(ctx context.Context, db session, c *call, seq int64, kind, id string, version int64, patch []byte, when string) error {
-	actor, err := json.Marshal(c.Caller.Actor)
-	if err != nil {
-		return err
-	}
-	_, err = db.exec(ctx, insertChange, c.account, seq, kind, id, version, string(patch), string(actor), c.ID, when)
-	return err
+func (c *call) insert(id string, b clientBody, body []byte, when string) statement {
+	return statement{text: insertClient, args: []any{
+		c.account, id, int64(1), when, when, string(body), fold(b.ExternalID), shards.Fold(b.Name), fold(b.Email),
+	}}
+}
+
+func (c *call) update(id string, version int64, b clientBody, body []byte, when string) statement {
+	return statement{text: updateClient, args: []any{
+		c.account, id, version, version - 1, when, string(body), fold(b.ExternalID), shards.Fold(b.Name), fold(b.Email),
+	}}
+}
+
+// change adds the n-th change of a write to the history.
+func (c *call) change(seq int64, n int, kind, id string, version int64, patch []byte, when string) statement {
+	return statement{text: insertChange, args: []any{
+		c.account, seq, int64(n), kind, id, version, string(patch), c.actor, c.ID, when,
+	}}
 }
 
 // fold returns what a folded column holds, NULL where there is no text.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -10,6 +9,8 @@ import (
 	"runtime"
 	"time"
 )
+
+func randomOf(seed, stream uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, stream)) }
 
 // newRequest returns a request as the load generator sends it.
 func newRequest(path string, a *account, body []byte) *http.Request {
@@ -23,13 +24,11 @@ func newRequest(path string, a *account, body []byte) *http.Request {
 	return r
 }
 
-// sink is a response of which only the status and the length are wanted, or,
-// with a copy, the text.
+// sink is a response of which only the status is wanted, or, with a copy, the text.
 type sink struct {
 	header http.Header
 	status int
 	copy   io.Writer
-	bytes  int
 }
 
 func (s *sink) Header() http.Header { return s.header }
@@ -40,7 +39,6 @@ func (s *sink) Write(b []byte) (int, error) {
 	if s.status == 0 {
 		s.status = http.StatusOK
 	}
-	s.bytes += len(b)
 	if s.copy != nil {
 		return s.copy.Write(b)
 	}
@@ -61,59 +59,67 @@ func ask(h http.Handler, path string, a *account, body []byte) ([]byte, error) {
 	return text.Bytes(), nil
 }
 
-func decode(text []byte, into any) error {
-	if err := json.Unmarshal(text, into); err != nil {
-		return fmt.Errorf("%w in %s", err, text)
+func (p *participant) ask(op *operation, a *account, body []byte) ([]byte, error) {
+	return ask(p.handler, "/"+op.name, a, body)
+}
+
+// remember has an operation's answers put into the read cache.
+func (p *participant) remember(op *operation) error {
+	if !p.hits {
+		return nil
+	}
+	for _, a := range p.site.Data.Accounts {
+		for n := range repeats {
+			if _, err := p.ask(op, a, op.bodies(p.site.Data, p.envelope).repeated(a, n)); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
 
 // requests returns n requests of an operation, spread over accounts and records.
-func (c *contest) requests(one *contestant, op *operation, n int) []*http.Request {
-	c.asked++
-	r, bodies := rand.New(rand.NewPCG(7, c.asked)), op.bodies(one.envelope)
+func (p *participant) requests(op *operation, n int) []*http.Request {
+	p.asked++
+	r, bodies := randomOf(7, p.asked), op.bodies(p.site.Data, p.envelope)
 	out := make([]*http.Request, n)
 	for i := range out {
-		a := c.data.Accounts[r.IntN(len(c.data.Accounts))]
-		body := bodies.next(a, r)
-		if one.hits {
-			body = bodies.repeated(a, r.IntN(repeats))
-		}
-		out[i] = newRequest("/"+op.name, a, body)
+		a := bodies.account(r)
+		out[i] = newRequest("/"+op.name, a, bodies.of(a, r, p.hits))
 	}
 	return out
 }
 
 // footprint is what one request allocates, whoever does it on its behalf.
-type footprint struct{ objects, bytes float64 }
+type footprint struct{ Objects, Bytes float64 }
 
-const footprintRequests = 2000
+// counted is how many requests are counted.
+const counted = 200
 
-// measure serves requests one after the other, without a network.
-func (c *contest) measure(one *contestant, op *operation) (footprint, error) {
-	h := one.handler(op)
+// count serves requests one after the other, without a network.
+func (p *participant) count(op *operation) (footprint, error) {
 	s := &sink{header: make(http.Header, 16)}
 	serve := func(requests []*http.Request) error {
 		for _, r := range requests {
 			clear(s.header)
 			s.status = 0
-			if h.ServeHTTP(s, r); s.status != http.StatusOK {
-				return fmt.Errorf("%s answered %d in process", one.name, s.status)
+			if p.handler.ServeHTTP(s, r); s.status != http.StatusOK {
+				return fmt.Errorf("%s answered %d in process", p.name, s.status)
 			}
 		}
 		return nil
 	}
-	if err := serve(c.requests(one, op, 200)); err != nil { // statements, documents and tokens are known afterwards
+	if err := serve(p.requests(op, counted/4)); err != nil { // statements, documents and tokens are known afterwards
 		return footprint{}, err
 	}
-	requests := c.requests(one, op, footprintRequests)
+	requests := p.requests(op, counted)
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	err := serve(requests)
 	runtime.ReadMemStats(&after)
 	return footprint{
-		objects: float64(after.Mallocs-before.Mallocs) / footprintRequests,
-		bytes:   float64(after.TotalAlloc-before.TotalAlloc) / footprintRequests,
+		Objects: float64(after.Mallocs-before.Mallocs) / counted,
+		Bytes:   float64(after.TotalAlloc-before.TotalAlloc) / counted,
 	}, err
 }

@@ -8,13 +8,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"os"
-	"runtime"
+	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -23,14 +20,21 @@ type options struct {
 	rounds      int
 	duration    time.Duration
 	concurrency []int // those of the operation where empty
-	only        string
+	operations  []*operation
+	size        size
+	// without names contestants that do not take part.
+	without []string
+	chart   string // a file, none where empty
 }
 
 func main() {
 	var err error
-	if len(os.Args) == 2 && os.Args[1] == "load" {
+	switch mode := strings.Join(os.Args[1:], " "); mode {
+	case "load":
 		err = generate(os.Stdin, os.Stdout)
-	} else {
+	case "serve":
+		err = serve(os.Stdin, os.Stdout)
+	default:
 		err = run(os.Args[1:], os.Stdout, os.Stderr)
 	}
 	if err != nil {
@@ -40,44 +44,68 @@ func main() {
 }
 
 func parse(args []string) (options, error) {
-	var o options
+	o := options{size: usual, operations: operations}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.IntVar(&o.rounds, "rounds", 3, "how often everything is measured; medians are reported")
-	seconds := flags.Float64("seconds", 2, "how long each measurement takes")
-	concurrency := flags.String("concurrency", "", "how many connections ask at once; several, with commas (1,32,256, for writes 64 too)")
-	flags.StringVar(&o.only, "only", "", "one operation: client, page, pipeline, groups, create or update")
+	seconds := flags.Float64("seconds", 1, "how long each measurement takes")
+	concurrency := flags.String("concurrency", "", "how many connections ask at once; several, with commas (each operation's own)")
+	only := flags.String("only", "", "operations, with commas: client, page, pipeline, groups, create, queue, update or upsert (all)")
+	without := flags.String("without", "", "contestants to leave out, with semicolons")
+	flags.IntVar(&o.size.accounts, "accounts", usual.accounts, "how many accounts there are")
+	records := flags.Int("records", groups+users+usual.clients+usual.leads, "how many records each of them has")
+	flags.StringVar(&o.chart, "chart", "", "a file for the chart")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
 	o.duration = time.Duration(*seconds * float64(time.Second))
-	for text := range strings.FieldsFuncSeq(*concurrency, func(r rune) bool { return r == ',' }) {
-		n, err := strconv.Atoi(strings.TrimSpace(text))
+	for _, text := range split(*concurrency, ',') {
+		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 {
 			return o, fmt.Errorf("%q is no number of connections", text)
 		}
 		o.concurrency = append(o.concurrency, n)
 	}
-	if o.rounds < 1 || o.duration <= 0 {
-		return o, fmt.Errorf("at least one round, and some time for it, are needed")
+	if *only != "" {
+		o.operations = nil
+		for _, name := range split(*only, ',') {
+			op := operationNamed(name)
+			if op == nil {
+				return o, fmt.Errorf("there is no operation %q", name)
+			}
+			o.operations = append(o.operations, op)
+		}
 	}
-	if o.only != "" && operationNamed(o.only) == nil {
-		return o, fmt.Errorf("there is no operation %q", o.only)
+	o.without = split(*without, ';')
+	o.size.clients = (*records - groups - users) / 2
+	o.size.leads = o.size.clients
+	if o.rounds < 1 || o.duration <= 0 || o.size.accounts < 1 || o.size.clients <= upsertOld {
+		return o, fmt.Errorf("at least one round, some time for it, an account and %d records are needed", groups+users+2*upsertOld+2)
 	}
 	return o, nil
 }
 
-// at returns how many connections are to ask for an operation at once.
-func (o options) at(op *operation) []int {
-	switch {
-	case len(o.concurrency) > 0:
-		return o.concurrency
-	case op.write:
-		return []int{1, 32, 64, 256}
+func split(list string, by rune) []string {
+	out := strings.FieldsFunc(list, func(r rune) bool { return r == by })
+	for i := range out {
+		out[i] = strings.TrimSpace(out[i])
 	}
-	return []int{1, 32, 256}
+	return out
 }
 
-func run(args []string, out, progress io.Writer) (err error) {
+// at returns how many connections are to ask for an operation at once.
+func (o options) at(op *operation) []int {
+	if len(o.concurrency) > 0 {
+		return o.concurrency
+	}
+	return op.concurrency
+}
+
+// takes reports whether a contestant takes part.
+func (o options) takes(c *contestant) bool {
+	return !slices.Contains(o.without, c.name) && slices.ContainsFunc(o.operations, c.takes)
+}
+
+func run(args []string, out, progress io.Writer) error {
 	o, err := parse(args)
 	if err != nil {
 		return err
@@ -87,119 +115,13 @@ func run(args []string, out, progress io.Writer) (err error) {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	fmt.Fprintln(progress, "filling the shard")
-	c, err := newContest(context.Background(), files(dir), accounts, nil)
+	r, err := compare(context.Background(), files{dir}, o, progress)
 	if err != nil {
 		return err
-	}
-	defer func() {
-		if err2 := c.close(); err == nil {
-			err = err2
-		}
-	}()
-	return c.compare(o, out, progress)
-}
-
-// compare measures all that o asks for, and prints the report.
-func (c *contest) compare(o options, out, progress io.Writer) (err error) {
-	s, err := c.serve()
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	load, err := startGenerator(target{Address: s.Addr, Data: c.data})
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err2 := load.stop(); err == nil {
-			err = err2
-		}
-	}()
-	r := newReport()
-	for _, op := range operations {
-		if o.only != "" && o.only != op.name {
-			continue
-		}
-		if op.cached {
-			if err := c.remember(op); err != nil {
-				return err
-			}
-		}
-		for _, concurrency := range o.at(op) {
-			fmt.Fprintf(progress, "%s, %d at once\n", op.title, concurrency)
-			if err := c.rounds(load, r, o, op, concurrency); err != nil {
-				return err
-			}
-		}
-		for _, one := range c.contestants {
-			if one.onlyFor(op) && one.name != static {
-				f, err := c.measure(one, op)
-				if err != nil {
-					return err
-				}
-				r.footprints[cell{op, one.name, 0}] = f
-			}
-		}
 	}
 	r.print(out)
-	return nil
-}
-
-// rounds measures an operation: all contestants in turn, then all again.
-func (c *contest) rounds(load *generator, r *report, o options, op *operation, concurrency int) error {
-	for round := range o.rounds + 1 {
-		for i, one := range c.contestants {
-			if !one.onlyFor(op) {
-				continue
-			}
-			j := job{
-				Path: fmt.Sprintf("/%d/%s", i, op.name), Operation: op.name, Envelope: one.envelope, Hits: one.hits,
-				Concurrency: concurrency, Duration: o.duration, Seed: uint64(1000*concurrency + round), // the same for all, and never again
-			}
-			if round == 0 { // the first one only warms up
-				j.Duration = min(j.Duration, 500*time.Millisecond)
-			}
-			runtime.GC() // nobody pays for what another one left
-			before := processorTime()
-			got, err := load.run(j)
-			if err != nil {
-				return fmt.Errorf("%s, %s: %w", op.name, one.name, err)
-			}
-			if round > 0 {
-				r.add(cell{op, one.name, concurrency}, got, processorTime()-before)
-			}
-		}
+	if o.chart == "" {
+		return nil
 	}
-	return nil
-}
-
-// serve starts the one server that all contestants are part of: contestant i
-// answers below the path /i.
-func (c *contest) serve() (*http.Server, error) {
-	mux := http.NewServeMux()
-	for i, one := range c.contestants {
-		prefix := fmt.Sprintf("/%d", i)
-		for _, op := range operations {
-			if one.onlyFor(op) {
-				mux.Handle("POST "+prefix+"/"+op.name, http.StripPrefix(prefix, one.handler(op)))
-			}
-		}
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	s := &http.Server{Handler: mux, Addr: listener.Addr().String()}
-	go s.Serve(listener) // until Close
-	return s, nil
-}
-
-// processorTime is what this process has used so far.
-func processorTime() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	return r.draw(o.chart)
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"runtime"
 	"slices"
 	"time"
 )
@@ -19,28 +18,28 @@ type cell struct {
 type sample struct {
 	perSecond float64
 	p99       time.Duration
+	refused   int
 	processor float64 // microseconds a request, of the server
+	peak      int64   // bytes
 }
 
 type report struct {
+	engine     string
 	samples    map[cell][]sample
 	footprints map[cell]footprint
 	// order in which operations and concurrencies were measured.
 	order []cell
 }
 
-func newReport() *report {
-	return &report{samples: map[cell][]sample{}, footprints: map[cell]footprint{}}
+func newReport(engine string) *report {
+	return &report{engine: engine, samples: map[cell][]sample{}, footprints: map[cell]footprint{}}
 }
 
-func (r *report) add(c cell, got result, processor time.Duration) {
+func (r *report) add(c cell, s sample) {
 	if c.contestant == ours && len(r.samples[c]) == 0 {
 		r.order = append(r.order, c)
 	}
-	n := float64(got.Requests)
-	r.samples[c] = append(r.samples[c], sample{
-		perSecond: n / got.Seconds, p99: got.P99, processor: float64(processor.Microseconds()) / n,
-	})
+	r.samples[c] = append(r.samples[c], s)
 }
 
 // median over the rounds of what of extracts.
@@ -65,44 +64,70 @@ func middle(values []float64) float64 {
 }
 
 // ratio is the median of each round's ratio of a to b: what disturbs a round
-// disturbs both.
-func (r *report) ratio(a, b cell, of func(sample) float64) float64 {
+// disturbs both. False where b was not measured.
+func (r *report) ratio(a, b cell, of func(sample) float64) (float64, bool) {
 	var values []float64
 	for i, s := range r.samples[a] {
 		if i < len(r.samples[b]) {
 			values = append(values, of(s)/of(r.samples[b][i]))
 		}
 	}
-	return middle(values)
+	return middle(values), len(values) > 0
 }
 
 func perSecond(s sample) float64 { return s.perSecond }
 func processor(s sample) float64 { return s.processor }
 func p99(s sample) float64       { return float64(s.p99) / float64(time.Millisecond) }
+func mebibytes(s sample) float64 { return float64(s.peak) / (1 << 20) }
+func refused(s sample) float64   { return float64(s.refused) }
+
+// limitsOf returns what a contestant is compared with, best known first.
+func limitsOf(name string) []string {
+	switch name {
+	case static, byHand:
+		return nil
+	case cached:
+		return []string{static}
+	case ours:
+		return []string{byHand, grouping, noHistory}
+	}
+	return []string{byHand}
+}
+
+// against prints the ratios of a cell to what it is compared with.
+func (r *report) against(c cell, of func(sample) float64) string {
+	text := ""
+	for _, name := range limitsOf(c.contestant) {
+		limit := c
+		limit.contestant = name
+		if ratio, ok := r.ratio(c, limit, of); ok {
+			if text != "" {
+				text += "; "
+			}
+			text += fmt.Sprintf("%.2f", ratio)
+		}
+	}
+	return text
+}
 
 func (r *report) print(w io.Writer) {
-	fmt.Fprintf(w, "%d cores, %s, %s. Ratios are to by hand, from the cache to static.\n\n", runtime.GOMAXPROCS(0), runtime.Version(), time.Now().Format(time.DateOnly))
-	fmt.Fprintln(w, "| operation | at once | | requests/s | ratio | p99 ms | ratio | CPU µs/request | ratio |")
-	fmt.Fprintln(w, "|---|--:|---|--:|--:|--:|--:|--:|--:|")
+	fmt.Fprintf(w, "%s, %s\n\n", engineTitles[r.engine], machine())
+	fmt.Fprintln(w, "| operation | at once | | requests/s | ratio | p99 ms | ratio | CPU µs/request | ratio | peak MiB |")
+	fmt.Fprintln(w, "|---|--:|---|--:|--:|--:|--:|--:|--:|--:|")
 	for _, c := range r.order {
 		title, at := c.op.title, fmt.Sprint(c.concurrency)
-		for _, name := range []string{static, byHand, grouping, ours, cached} {
-			this := cell{c.op, name, c.concurrency}
+		for _, one := range contestants {
+			this := cell{c.op, one.name, c.concurrency}
 			if r.samples[this] == nil {
 				continue
 			}
-			against := func(of func(sample) float64) string {
-				limit := byHand
-				switch name {
-				case static, byHand:
-					return ""
-				case cached:
-					limit = static
-				}
-				return fmt.Sprintf("%.2f", r.ratio(this, cell{c.op, limit, c.concurrency}, of))
+			note := ""
+			if n := r.median(this, refused); n > 0 {
+				note = fmt.Sprintf(" (%.0f refused)", n)
 			}
-			fmt.Fprintf(w, "| %s | %s | %s | %.0f | %s | %.2f | %s | %.0f | %s |\n", title, at, name,
-				r.median(this, perSecond), against(perSecond), r.median(this, p99), against(p99), r.median(this, processor), against(processor))
+			fmt.Fprintf(w, "| %s | %s | %s | %.0f%s | %s | %.2f | %s | %.0f | %s | %.0f |\n", title, at, one.name,
+				r.median(this, perSecond), note, r.against(this, perSecond), r.median(this, p99), r.against(this, p99),
+				r.median(this, processor), r.against(this, processor), r.median(this, mebibytes))
 			title, at = "", ""
 		}
 	}
@@ -114,17 +139,19 @@ func (r *report) print(w io.Writer) {
 			continue
 		}
 		title := op.title
-		for _, name := range []string{byHand, ours, cached} {
-			f, ok := r.footprints[cell{op, name, 0}]
+		for _, one := range contestants {
+			f, ok := r.footprints[cell{op, one.name, 0}]
 			if !ok {
 				continue
 			}
 			objects, bytes := "", ""
-			if name != byHand {
-				objects, bytes = fmt.Sprintf("%.2f", f.objects/base.objects), fmt.Sprintf("%.2f", f.bytes/base.bytes)
+			if one.name != byHand {
+				objects, bytes = fmt.Sprintf("%.2f", f.Objects/base.Objects), fmt.Sprintf("%.2f", f.Bytes/base.Bytes)
 			}
-			fmt.Fprintf(w, "| %s | %s | %.0f | %s | %.1f | %s |\n", title, name, f.objects, objects, f.bytes/1000, bytes)
+			fmt.Fprintf(w, "| %s | %s | %.0f | %s | %.1f | %s |\n", title, one.name, f.Objects, objects, f.Bytes/1000, bytes)
 			title = ""
 		}
 	}
 }
+
+var engineTitles = map[string]string{"sqlite": "SQLite", "postgres": "PostgreSQL"}

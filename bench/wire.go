@@ -33,11 +33,14 @@ func dial(address string) (*wire, error) {
 	return &wire{conn: c, in: bufio.NewReaderSize(c, 64<<10)}, nil
 }
 
+// errRefused is a 503.
+var errRefused = errors.New("refused")
+
 // hit is the header of an answer from gatehouse's read cache.
 const hit = "Cache-Status: gatehouse; hit"
 
 // post sends a request and reads its answer; anything but a 200 with data is an
-// error, and so is, with cached, an answer that was made for this request.
+// error, errRefused where it is a 503, and so is, with cached, an answer that was made for this request.
 func (w *wire) post(path, token string, body []byte, cached bool) error {
 	w.out = fmt.Appendf(w.out[:0], "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\nAccept: %s\r\n"+
 		"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n", path, token, accept, len(body))
@@ -48,7 +51,8 @@ func (w *wire) post(path, token string, body []byte, cached bool) error {
 	if err != nil {
 		return err
 	}
-	ok, length, kept := bytes.HasPrefix(status, []byte("HTTP/1.1 200")), -1, false
+	ok, busy := bytes.HasPrefix(status, []byte("HTTP/1.1 200")), bytes.HasPrefix(status, []byte("HTTP/1.1 503"))
+	length, kept := -1, false
 	for {
 		line, err := w.line()
 		if err != nil {
@@ -73,6 +77,9 @@ func (w *wire) post(path, token string, body []byte, cached bool) error {
 	w.body = w.body[:length]
 	if _, err := io.ReadFull(w.in, w.body); err != nil {
 		return err
+	}
+	if busy {
+		return errRefused
 	}
 	if !ok || !bytes.HasPrefix(w.body, answered) {
 		return fmt.Errorf("the answer to %s is %.300s", path, w.body)
