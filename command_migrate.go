@@ -78,5 +78,5 @@ func (o *office) migrate(ctx context.Context, s tenancy.Shard) (result string, e
 	case errors.Is(err, fs.ErrNotExist):
 		return "", err // lost, or not mounted: an empty one in its place would hide that
 	}
-	return "migrated", o.makeShard(ctx, s)
+	return "migrated", o.makeShard(ctx, s, nil)
 }

@@ -50,7 +50,7 @@ type shardsAdd struct {
 	Dedicated bool     `help:"The shard holds one account only."`
 }
 
-func (c *shardsAdd) run(ctx context.Context, o *office, stdout, _ io.Writer) error {
+func (c *shardsAdd) run(ctx context.Context, o *office, stdout, stderr io.Writer) error {
 	replicas, err := parseReplicas(c.Replica)
 	if err != nil {
 		return err
@@ -63,7 +63,8 @@ func (c *shardsAdd) run(ctx context.Context, o *office, stdout, _ io.Writer) err
 	if err := o.checkNewShard(ctx, s); err != nil {
 		return err
 	}
-	if err := o.makeShard(ctx, s); err != nil {
+	warnings := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	if err := o.makeShard(ctx, s, warnings); err != nil {
 		return err
 	}
 	if err := o.directory.AddShard(ctx, s); err != nil {
@@ -133,13 +134,14 @@ func inFolder(dsn string) bool {
 	return ok && filepath.IsLocal(path)
 }
 
-// makeShard makes and migrates the database of a shard that is not open.
-func (o *office) makeShard(ctx context.Context, s tenancy.Shard) error {
+// makeShard makes and migrates the database of a shard that is not open. log is
+// told what is not as it should be there; it may be nil.
+func (o *office) makeShard(ctx context.Context, s tenancy.Shard, log *slog.Logger) error {
 	spec, err := s.OwnerSpec(o.lookupEnv)
 	if err != nil {
 		return err
 	}
-	db, err := shards.Open(ctx, spec, shards.Options{Create: true, Now: o.now})
+	db, err := shards.Open(ctx, spec, shards.Options{Create: true, Now: o.now, Log: log})
 	if err != nil {
 		return err
 	}

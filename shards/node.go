@@ -24,6 +24,8 @@ type node struct {
 	// out: the node does not answer, or is too far behind; see watch.
 	out   atomic.Bool
 	heads heads
+	// asked: watch has looked at the settings.
+	asked bool
 }
 
 func openNode(name, dsn string, opts Options) (*node, error) {

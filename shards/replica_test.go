@@ -1,9 +1,11 @@
 package shards
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -218,6 +220,83 @@ func TestALaggingReplicaIsWaitedFor(t *testing.T) {
 		t.Errorf("reads were on %v", on)
 	}
 	t.Log(on)
+}
+
+// A read that goes on on a replica keeps it from nothing, and is not ended, since
+// the primary knows of it and keeps what it needs. Without hot_standby_feedback
+// the replica would stand still for half a minute, and then end the read.
+func TestALongReadDoesNotStopAReplica(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Start(t, 1)
+	s := openPostgresTest(t, c, c.Database(t), Options{}, nil)
+	h := s.testHandle(t, "a")
+	first := s.write(t, h, "g0")
+	c.CaughtUp(t)
+	ctx := context.Background()
+	read, at, err := s.again("a").open(ctx)
+	if err != nil || read.Node() != "replica-1" {
+		t.Fatal(read.Node(), err)
+	}
+	defer read.Close()
+	eventually(t, "the primary knows of the read", func() bool {
+		return c.Primary.Value(t, "SELECT count(*) FROM pg_replication_slots WHERE xmin IS NOT NULL") == "1"
+	})
+	var last Position
+	for i := range 300 { // so that versions of the head are removed
+		last = s.write(t, h, fmt.Sprint("g", i+1))
+	}
+	c.CaughtUp(t)
+	if node, got, there, err := s.again("a").served(t, "g300"); err != nil || node != "replica-1" || got != last || !there {
+		t.Errorf("%s is at %+v: %t, %v", node, got, there, err)
+	}
+	rows, err := read.Get(ctx, "groups", []string{"g0", "g1"})
+	if err != nil || len(rows) != 1 || at != first {
+		t.Errorf("the read at %+v has %d records, %v", at, len(rows), err)
+	}
+}
+
+// Whoever runs a replica without hot_standby_feedback is told, once.
+func TestAReplicaWithoutFeedbackIsToldOf(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Start(t, 1)
+	db := c.Database(t)
+	warnings := func() int {
+		t.Helper()
+		var log bytes.Buffer
+		opts := Options{Log: slog.New(slog.NewTextHandler(&log, nil))}
+		primary, err := openNode("primary", db.App(c.Primary), opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		replica, err := openNode("replica-1", db.App(c.Replicas[0]), opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := &postgresEngine{primary: primary, replicas: []*node{replica}}
+		defer e.closeNodes()
+		w := &watch{engine: e, maxLag: maxLag}
+		w.look(context.Background())
+		w.look(context.Background())
+		return strings.Count(log.String(), "hot_standby_feedback")
+	}
+	if n := warnings(); n != 0 {
+		t.Errorf("%d warnings of a replica that is as it should be", n)
+	}
+	for _, setting := range []struct{ name, value, shown string }{
+		{"hot_standby_feedback", "off", "off"}, {"hot_standby_feedback", "on", "on"}, {"wal_receiver_status_interval", "0", "0"},
+	} {
+		r := c.Replicas[0]
+		r.Exec(t, "ALTER SYSTEM SET "+setting.name+" = "+setting.value)
+		r.Exec(t, "SELECT pg_reload_conf()")
+		eventually(t, setting.name, func() bool { return r.Value(t, "SELECT current_setting('"+setting.name+"')") == setting.shown })
+		want := 1
+		if setting.value == "on" {
+			want = 0
+		}
+		if n := warnings(); n != want {
+			t.Errorf("%s = %s: %d warnings, want %d", setting.name, setting.value, n, want)
+		}
+	}
 }
 
 // A replica that is too far behind is left out, and comes back by itself.

@@ -88,14 +88,20 @@ func (h *Handle) open(ctx context.Context) (*Snapshot, Position, error) {
 
 // onBoth runs a test on either engine.
 func onBoth(t *testing.T, test func(t *testing.T, open func() *Shard)) {
+	onBothWith(t, func(t *testing.T, open func(Options) *Shard) {
+		test(t, func() *Shard { return open(Options{}) })
+	})
+}
+
+func onBothWith(t *testing.T, test func(t *testing.T, open func(Options) *Shard)) {
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
-		test(t, func() *Shard { return openTest(t, Options{}) })
+		test(t, func(opts Options) *Shard { return openTest(t, opts) })
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
 		c := Cluster.Cluster(t)
-		test(t, func() *Shard { return openPostgresTest(t, c, c.Database(t), Options{}, onePrimary) })
+		test(t, func(opts Options) *Shard { return openPostgresTest(t, c, c.Database(t), opts, onePrimary) })
 	})
 }
 

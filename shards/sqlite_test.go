@@ -4,33 +4,55 @@ import (
 	"context"
 	"encoding/binary"
 	"os"
-	"path/filepath"
+	"strings"
 	"testing"
 )
 
-// A new file gets its page size with its first page, and then has it for good.
-func TestNewShardHasPagesOf8KiBAndIsDurable(t *testing.T) {
+// Each pool has the settings that the benchmarks of settings_bench_test.go are
+// in favour of; a connection that the driver opens later has them too.
+func TestSettings(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "shard.db")
-	s, err := Open(context.Background(), Spec{ID: "1", Engine: "sqlite", DSN: path}, Options{Keys: testKeys, Create: true})
+	s := openTest(t, Options{})
+	ctx := context.Background()
+	e := s.engine.(*sqliteEngine)
+	reader, err := e.acquire(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var synchronous, foreignKeys int
-	err = s.committer().do(context.Background(), func(ctx context.Context, c *conn) error {
-		return c.query(ctx, Statement{SQL: "SELECT synchronous, foreign_keys FROM pragma_synchronous, pragma_foreign_keys"},
-			func(row scanner) error { return row.Scan(&synchronous, &foreignKeys) })
-	})
-	if err != nil {
-		t.Fatal(err)
+	defer e.release(reader)
+	for name, pool := range map[string]struct {
+		pragma func(string) (string, error)
+		want   string
+	}{
+		"writer": {func(text string) (value string, err error) {
+			return value, e.writes.do(ctx, func(ctx context.Context, c *conn) error {
+				return c.query(ctx, Statement{SQL: text}, func(row scanner) error { return row.Scan(&value) })
+			})
+		}, "journal_mode=wal page_size=8192 synchronous=2 foreign_keys=1 wal_autocheckpoint=0 cache_size=-8000 temp_store=2 mmap_size=0 busy_timeout=5000 journal_size_limit=67108864"},
+		"reader": {func(text string) (value string, err error) {
+			return value, reader.query(ctx, Statement{SQL: text}, func(row scanner) error { return row.Scan(&value) })
+		}, "query_only=1 cache_size=-1000 temp_store=2 mmap_size=0 busy_timeout=5000"},
+		"checkpointer": {func(text string) (value string, err error) {
+			return value, e.wal.db.QueryRowContext(ctx, text).Scan(&value)
+		}, "synchronous=2 wal_autocheckpoint=0 busy_timeout=0"},
+	} {
+		for setting := range strings.FieldsSeq(pool.want) {
+			pragma, want, _ := strings.Cut(setting, "=")
+			if got, err := pool.pragma("PRAGMA " + pragma); err != nil || got != want {
+				t.Errorf("%s: %s is %s, %v; want %s", name, pragma, got, err, want)
+			}
+		}
 	}
-	if synchronous != 2 || foreignKeys != 1 { // 2 is FULL
-		t.Errorf("synchronous %d, foreign keys %d", synchronous, foreignKeys)
-	}
+}
+
+// A new file gets its page size with its first page, and then has it for good.
+func TestANewFileHasPagesOf8KiB(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, Options{})
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	header, err := os.ReadFile(path)
+	header, err := os.ReadFile(s.Spec.DSN)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,5 +61,36 @@ func TestNewShardHasPagesOf8KiBAndIsDurable(t *testing.T) {
 	}
 	if header[18] != 2 || header[19] != 2 {
 		t.Error("not in WAL mode")
+	}
+}
+
+// Each table of accounts lies in the order of its key, which begins with the
+// account, and so does each of its indexes.
+func TestTablesLieInTheOrderOfTheirKeys(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, Options{})
+	tables := 0
+	err := s.committer().do(context.Background(), func(ctx context.Context, c *conn) error {
+		return c.query(ctx, Statement{SQL: `
+			SELECT l.name, l.wr, (SELECT group_concat(name, ' ') FROM (SELECT name FROM pragma_table_info(l.name) WHERE pk > 0 ORDER BY pk)),
+				(SELECT count(*) FROM pragma_index_list(l.name) i JOIN pragma_index_info(i.name) c ON c.seqno = 0 WHERE c.name <> 'account_id')
+			FROM pragma_table_list l WHERE l.schema = 'main' AND l.type = 'table' AND l.name NOT LIKE 'bun_%' AND l.name NOT LIKE 'sqlite_%'`},
+			func(row scanner) error {
+				var name, key string
+				var without bool
+				var others int
+				err := row.Scan(&name, &without, &key, &others)
+				if !without || !strings.HasPrefix(key+" ", "account_id ") || others > 0 {
+					t.Errorf("%s: WITHOUT ROWID %t, key %s, %d indexes that begin otherwise", name, without, key, others)
+				}
+				tables++
+				return err
+			})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tables < 9 {
+		t.Errorf("only %d tables", tables)
 	}
 }

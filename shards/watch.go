@@ -63,13 +63,31 @@ func (w *watch) judge(ctx context.Context, n *node) {
 	lsn, err := n.lsn(ctx, "SELECT (pg_last_wal_replay_lsn() - '0/0')::bigint")
 	switch {
 	case ctx.Err() == context.Canceled:
+		return
 	case err != nil:
 		n.leave(err)
+		return
 	case w.lag(lsn) > w.maxLag:
 		n.leave(fmt.Errorf("it is further behind than %s", w.maxLag))
 	case n.out.CompareAndSwap(true, false):
 		n.log.Info("a replica is read again")
+		n.asked = false // it may have been started with other settings
 	}
+	if !n.asked {
+		n.asked = n.warn(ctx) == nil
+	}
+}
+
+// warn says so where a replica keeps to itself what it reads. Then the primary
+// removes what a read there still needs, and the replica, which may not, stops
+// applying anything until that read ends or max_standby_streaming_delay is over.
+func (n *node) warn(ctx context.Context) error {
+	var reports bool
+	err := n.one(ctx, "SELECT current_setting('hot_standby_feedback')::bool AND current_setting('wal_receiver_status_interval') <> '0'", &reports)
+	if err == nil && !reports {
+		n.log.Warn("a replica does not report what is read there, so that one long read can stop it from following; set hot_standby_feedback = on and wal_receiver_status_interval = 1s")
+	}
+	return err
 }
 
 // leave leaves a replica out until watch takes it back.
@@ -92,11 +110,15 @@ func (w *watch) lag(lsn int64) time.Duration {
 
 // lsn asks a node for a position in the log of writes.
 func (n *node) lsn(ctx context.Context, query string) (lsn int64, err error) {
+	return lsn, n.one(ctx, query, &lsn)
+}
+
+// one asks a node, outside of any account, for one value.
+func (n *node) one(ctx context.Context, query string, into any) error {
 	conn, err := acquire(ctx, n.pool)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer conn.Release()
-	err = conn.QueryRow(ctx, query).Scan(&lsn)
-	return lsn, err
+	return conn.QueryRow(ctx, query).Scan(into)
 }
