@@ -2,7 +2,6 @@ package resolvers
 
 import (
 	"context"
-	"encoding/json"
 	"strings"
 
 	"gatehouse/graph"
@@ -23,15 +22,16 @@ var documents = entity[graph.Document]{name: "Document", check: func(d *graph.Do
 }, stamp: author}
 
 // author says who wrote a new document, where that is a user of the account.
-func author(ctx context.Context, r *response) ([]byte, error) {
+func author(ctx context.Context, r *response, input shards.Object) error {
 	if r.caller.Actor.Kind != shards.ActorUser {
-		return []byte(`{}`), nil
+		return nil
 	}
 	recs, err := r.recordsOf(r.model.kinds[users.name]).load(ctx, []string{r.caller.Actor.ID})
 	if err != nil || recs[0] == nil {
-		return []byte(`{}`), err
+		return err
 	}
-	return json.Marshal(map[string]string{"authorId": r.caller.Actor.ID})
+	input["authorId"] = shards.Quote(r.caller.Actor.ID)
+	return nil
 }
 
 type document struct{}

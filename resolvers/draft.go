@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"github.com/tidwall/gjson"
 
@@ -32,6 +33,8 @@ type part struct {
 	// changes, and then row is the record.
 	op  int
 	row *shards.Row
+	// as, where set, is what the op's body decodes to.
+	as graph.Record
 }
 
 // part adds a record to the answer; op is nil where it stays as it is.
@@ -42,6 +45,12 @@ func (d *draft) part(k *kind, id string, row *shards.Row, op *shards.Op) {
 		d.write.Ops = append(d.write.Ops, *op)
 	}
 	d.parts = append(d.parts, p)
+}
+
+// writes adds a record that is written.
+func (d *draft) writes(k *kind, row *shards.Row, op shards.Op, as graph.Record) {
+	d.part(k, op.ID, row, &op)
+	d.parts[len(d.parts)-1].as = as
 }
 
 // after returns the records of the answer as they are once the write is
@@ -66,7 +75,7 @@ func (d *draft) after(ctx context.Context, c shards.Committed) ([]*record, error
 				row.CreatedAt = p.row.CreatedAt
 			}
 		}
-		out[i] = &record{kind: p.kind, row: row}
+		out[i] = &record{kind: p.kind, row: row, as: p.as}
 		r.recordsOf(p.kind).put(ctx, p.id, out[i])
 	}
 	return out, nil
@@ -106,47 +115,47 @@ func (d *draft) recall(memo json.RawMessage) error {
 }
 
 // body prepares a record's body: patch merged into what is there, completed
-// with the defaults, checked. It reports to the draft's faults, and returns
-// nil where there are any.
-func (e entity[T]) body(d *draft, k *kind, old, patch []byte) ([]byte, error) {
+// with the defaults, checked. It changes old, and returns what it decodes to. It
+// reports to the draft's faults, and returns nil where there are any.
+func (e entity[T]) body(d *draft, k *kind, old, patch shards.Object) ([]byte, *T, error) {
 	before := len(d.faults.list)
-	merged, err := shards.Merge(old, patch)
-	if err != nil {
-		return nil, bad("%s", err)
+	if err := old.Merge(patch); err != nil {
+		return nil, nil, bad("%s", err)
 	}
 	for _, field := range k.fixed {
-		if gjson.GetBytes(patch, field).Type == gjson.Null && gjson.GetBytes(patch, field).Exists() {
+		if patch[field] == "null" {
 			d.faults.add(shards.Required, field, "%s can't be cleared", field)
 		}
 	}
-	// A list or an object that was cleared is empty.
-	whole, err := shards.Merge(k.defaults, merged)
-	if err != nil {
-		return nil, err
+	for name, value := range k.defaults { // a list or an object that was cleared is empty
+		if _, ok := old[name]; !ok {
+			old[name] = value
+		}
 	}
 	for _, field := range k.required {
-		if !gjson.GetBytes(whole, field).Exists() {
+		if _, ok := old[field]; !ok {
 			d.faults.add(shards.Required, field, "%s is required", field)
 		}
 	}
+	whole := old.JSON()
 	if hasNUL(whole) {
 		d.faults.invalid("", "a text must not contain the character U+0000")
 	}
 	if len(d.faults.list) > before {
-		return nil, nil
+		return nil, nil, nil
 	}
 	v := new(T)
 	if err := json.Unmarshal(whole, v); err != nil {
-		return nil, fmt.Errorf("a body that is no %s: %w", e.name, err)
+		return nil, nil, fmt.Errorf("a body that is no %s: %w", e.name, err)
 	}
-	if id := gjson.GetBytes(whole, "externalId"); id.Exists() {
-		d.faults.text("externalId", id.Str, 200)
+	if id, ok := old["externalId"]; ok {
+		d.faults.text("externalId", gjson.Parse(id).Str, 200)
 	}
 	e.check(v, &d.faults)
 	if len(d.faults.list) > before {
-		return nil, nil
+		return nil, nil, nil
 	}
-	return whole, nil
+	return whole, v, nil
 }
 
 // hasNUL reports whether a text in JSON contains U+0000, which not every engine stores.
@@ -167,37 +176,36 @@ func hasNUL(text []byte) bool {
 	}
 }
 
-// creates adds the making of a record to the draft.
-func (e entity[T]) creates(ctx context.Context, d *draft, k *kind, input []byte) error {
+// creates adds the making of a record to the draft. It changes input.
+func (e entity[T]) creates(ctx context.Context, d *draft, k *kind, input shards.Object) error {
 	id := shards.NewID(k.prefix)
-	if given := gjson.GetBytes(input, "id"); given.Type == gjson.String {
+	if given := gjson.Parse(input["id"]); given.Type == gjson.String {
 		id = given.Str
 		if prefix, ok := shards.IDPrefix(id); !ok || prefix != k.prefix {
 			d.faults.invalid("id", "an id has the form %s_ and 26 characters", k.prefix)
 		}
 	}
-	input, err := shards.Merge(input, []byte(`{"id":null}`))
-	if err != nil {
-		return bad("%s", err)
-	}
+	delete(input, "id")
 	if e.stamp != nil {
-		more, err := e.stamp(ctx, d.response)
-		if err != nil {
-			return err
-		}
-		if input, err = shards.Merge(input, more); err != nil {
+		if err := e.stamp(ctx, d.response, input); err != nil {
 			return err
 		}
 	}
-	body, err := e.body(d, k, nil, input)
+	body, v, err := e.body(d, k, shards.Object{}, input)
 	if err != nil || body == nil {
 		return err
 	}
 	if ok, err := e.related(ctx, d, id, body); !ok {
 		return err
 	}
-	d.part(k, id, nil, &shards.Op{Kind: shards.Created, Table: k.table, ID: id, Body: body, Patch: body})
+	d.writes(k, nil, shards.Op{Kind: shards.Created, Table: k.table, ID: id, Body: body, Patch: body}, recordOf(v))
 	return nil
+}
+
+// recordOf returns a decoded body as what is kept of a record.
+func recordOf(v any) graph.Record {
+	r, _ := v.(graph.Record) // it is one: T is the struct of a kind
+	return r
 }
 
 // related reports whether a body fits what is around it.
@@ -212,23 +220,28 @@ func (e entity[T]) related(ctx context.Context, d *draft, id string, body []byte
 
 // updates adds the changing of a record to the draft. A patch that changes
 // nothing writes nothing.
-func (e entity[T]) updates(ctx context.Context, d *draft, k *kind, row *shards.Row, patch []byte) error {
-	body, err := e.body(d, k, row.Body, patch)
+func (e entity[T]) updates(ctx context.Context, d *draft, k *kind, row *shards.Row, patch shards.Object) error {
+	old, err := shards.ParseObject(row.Body)
+	if err != nil {
+		return fmt.Errorf("the body of %s: %w", row.ID, err)
+	}
+	now := maps.Clone(old)
+	body, v, err := e.body(d, k, now, patch)
 	if err != nil || body == nil {
 		return err
 	}
-	change, err := shards.Diff(row.Body, body)
+	change, err := old.Diff(now)
 	if err != nil {
 		return err
 	}
-	if string(change) == "{}" {
+	if len(change) == 0 {
 		d.part(k, row.ID, row, nil)
 		return nil
 	}
 	if ok, err := e.related(ctx, d, row.ID, body); !ok {
 		return err
 	}
-	d.part(k, row.ID, row, &shards.Op{Kind: shards.Updated, Table: k.table, ID: row.ID, Version: row.Version, Body: body, Patch: change})
+	d.writes(k, row, shards.Op{Kind: shards.Updated, Table: k.table, ID: row.ID, Version: row.Version, Body: body, Patch: change.JSON()}, recordOf(v))
 	return nil
 }
 

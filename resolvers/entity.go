@@ -19,8 +19,8 @@ type entity[T any] struct {
 	check func(*T, *faults)
 	// relate, where set, reports what only other records can tell.
 	relate func(ctx context.Context, d *draft, id string, body []byte) error
-	// stamp, where set, returns what the gateway itself puts into a new record.
-	stamp func(context.Context, *response) ([]byte, error)
+	// stamp, where set, adds what the gateway itself puts into a new record.
+	stamp func(ctx context.Context, r *response, input shards.Object) error
 }
 
 func (e entity[T]) begin(ctx context.Context) (*response, *kind, error) {

@@ -33,7 +33,7 @@ type kind struct {
 	// satisfies are the names by which a fragment may select it.
 	satisfies []string
 	// defaults is the body of a record of which nothing is said.
-	defaults []byte
+	defaults shards.Object
 	required []string
 	// fixed are the fields that have a default and can't be cleared.
 	fixed []string
@@ -138,8 +138,11 @@ func newKind(schema *ast.Schema, t *ast.Definition, list *ast.FieldDefinition) (
 			k.required = append(k.required, f.Name)
 		}
 	}
-	var err error
-	k.defaults, err = json.Marshal(defaults)
+	text, err := json.Marshal(defaults)
+	if err != nil {
+		return nil, err
+	}
+	k.defaults, err = shards.ParseObject(text)
 	return k, err
 }
 

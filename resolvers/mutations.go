@@ -19,7 +19,11 @@ func (e entity[T]) create(ctx context.Context, input any) (*T, outcome, error) {
 	var made *T
 	out, err := mutate(ctx, r, input, func(ctx context.Context, d *draft) error {
 		d.faults.path = []string{"input"}
-		return e.creates(ctx, d, k, text)
+		object, err := shards.ParseObject(text)
+		if err != nil {
+			return err
+		}
+		return e.creates(ctx, d, k, object)
 	}, func(d *draft, c shards.Committed) (err error) {
 		made, err = e.written(ctx, d, k, c)
 		return err
@@ -37,6 +41,10 @@ func (e entity[T]) update(ctx context.Context, id string, patch any, expected *i
 	if err != nil {
 		return nil, outcome{}, err
 	}
+	object, err := shards.ParseObject(text)
+	if err != nil {
+		return nil, outcome{}, err
+	}
 	var changed *T
 	out, err := mutate(ctx, r, []any{id, patch, expected}, func(ctx context.Context, d *draft) error {
 		row, err := d.current(ctx, k, id, "id", expected)
@@ -44,7 +52,7 @@ func (e entity[T]) update(ctx context.Context, id string, patch any, expected *i
 			return err
 		}
 		d.faults.path = []string{"patch"}
-		return e.updates(ctx, d, k, row, text)
+		return e.updates(ctx, d, k, row, object)
 	}, func(d *draft, c shards.Committed) (err error) {
 		changed, err = e.written(ctx, d, k, c)
 		return err

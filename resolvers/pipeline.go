@@ -2,10 +2,9 @@ package resolvers
 
 import (
 	"context"
-	"encoding/json"
+	"fmt"
 
 	"github.com/99designs/gqlgen/graphql"
-	"github.com/tidwall/gjson"
 
 	"gatehouse/graph"
 	"gatehouse/shards"
@@ -114,7 +113,7 @@ func (rootMutation) ConvertLead(ctx context.Context, id string, expectedVersion 
 			}
 			d.part(kc, clientID, recs[0].row, nil)
 		} else {
-			input, err := json.Marshal(clientOf(row))
+			input, err := clientOf(row)
 			if err != nil {
 				return err
 			}
@@ -124,11 +123,7 @@ func (rootMutation) ConvertLead(ctx context.Context, id string, expectedVersion 
 			}
 			clientID = d.parts[before].id
 		}
-		patch, err := json.Marshal(map[string]any{"stage": graph.LeadStageWon, "clientId": clientID})
-		if err != nil {
-			return err
-		}
-		return leads.updates(ctx, d, k, row, patch)
+		return leads.updates(ctx, d, k, row, shards.Object{"stage": shards.Quote(string(graph.LeadStageWon)), "clientId": shards.Quote(clientID)})
 	}, func(d *draft, c shards.Committed) (err error) {
 		if payload.Client, err = clients.written(ctx, d, kc, c); err == nil {
 			payload.Lead, err = leads.written(ctx, d, k, c)
@@ -140,12 +135,16 @@ func (rootMutation) ConvertLead(ctx context.Context, id string, expectedVersion 
 }
 
 // clientOf returns the input for the client that a lead becomes.
-func clientOf(lead *shards.Row) map[string]json.RawMessage {
-	input := map[string]json.RawMessage{"status": json.RawMessage(`"ACTIVE"`)}
+func clientOf(lead *shards.Row) (shards.Object, error) {
+	of, err := shards.ParseObject(lead.Body)
+	if err != nil {
+		return nil, fmt.Errorf("the body of %s: %w", lead.ID, err)
+	}
+	input := shards.Object{"status": `"ACTIVE"`}
 	for _, field := range []string{"name", "email", "phone", "tags", "ownerId", "groupId"} {
-		if v := gjson.GetBytes(lead.Body, field); v.Exists() {
-			input[field] = json.RawMessage(v.Raw)
+		if value, ok := of[field]; ok {
+			input[field] = value
 		}
 	}
-	return input
+	return input, nil
 }

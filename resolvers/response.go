@@ -43,12 +43,16 @@ type record struct {
 	kind *kind
 	row  *shards.Row
 	once sync.Once
-	as   graph.Record
+	as   graph.Record // from the start, of one that was written: decoded from its body
 	err  error
 }
 
 func (r *record) decode() (graph.Record, error) {
 	r.once.Do(func() {
+		if r.as != nil {
+			r.err = r.row.Complete(r.as)
+			return
+		}
 		r.as = graph.NewRecord(r.kind.name)
 		r.err = r.row.Decode(r.as)
 	})

@@ -133,18 +133,12 @@ func (e entity[T]) upserts(ctx context.Context, d *draft, k *kind, list []upsert
 }
 
 func (e entity[T]) upsertOne(ctx context.Context, d *draft, k *kind, row *shards.Row, in upsertInput) error {
-	// The externalId beside the patch is the one that counts.
-	named, err := json.Marshal(map[string]string{"externalId": in.ExternalID})
-	if err != nil {
-		return err
-	}
-	patch, err := shards.Merge(in.Patch, []byte(`{"id":null}`))
-	if err == nil {
-		patch, err = shards.Merge(patch, named)
-	}
+	patch, err := shards.ParseObject(in.Patch)
 	if err != nil {
 		return bad("%s", err)
 	}
+	delete(patch, "id")
+	patch["externalId"] = shards.Quote(in.ExternalID) // the one beside the patch is the one that counts
 	if row == nil {
 		return e.creates(ctx, d, k, patch)
 	}

@@ -4,11 +4,18 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/tidwall/gjson"
 )
 
-// object is a JSON object whose values are left as they were written, so that
-// numbers of any size survive.
-type object = map[string]json.RawMessage
+// Object is a JSON object that is being worked on: its members by their names,
+// each as JSON without white space between its parts. Values are left as they
+// were written, so that numbers of any size survive.
+type Object map[string]string
 
 var errNotObject = errors.New("not a JSON object")
 
@@ -17,127 +24,161 @@ const maxDepth = 64
 
 var errDepth = errors.New("JSON nested deeper than 64 levels")
 
-// Merge applies an RFC 7396 merge patch to target, a JSON object, and returns
-// the result with its keys sorted. An empty target counts as {}.
-func Merge(target, patch []byte) ([]byte, error) {
-	t, ok := asObject(target)
-	if !ok && len(target) > 0 {
+// ParseObject reads a JSON object; the last of several members of one name counts.
+func ParseObject(text []byte) (Object, error) {
+	var compact bytes.Buffer
+	compact.Grow(len(text))
+	if err := json.Compact(&compact, text); err != nil {
 		return nil, errNotObject
 	}
-	p, ok := asObject(patch)
+	o, ok := asObject(compact.String())
 	if !ok {
 		return nil, errNotObject
 	}
-	merged, err := merge(t, p, 0)
-	if err != nil {
-		return nil, err
-	}
-	return encode(merged)
+	return o, nil
 }
 
-func merge(target, patch object, depth int) (object, error) {
+// asObject reads the members of an object that is known to be compact JSON.
+func asObject(text string) (Object, bool) {
+	if !strings.HasPrefix(text, "{") {
+		return nil, false
+	}
+	o := Object{}
+	gjson.Parse(text).ForEach(func(key, value gjson.Result) bool {
+		name := key.Raw[1 : len(key.Raw)-1]
+		if strings.IndexByte(name, '\\') >= 0 || !utf8.ValidString(name) {
+			name = ""
+			_ = json.Unmarshal([]byte(key.Raw), &name) // it is a text
+		}
+		o[name] = value.Raw
+		return true
+	})
+	return o, true
+}
+
+// JSON prints the object with its keys sorted.
+func (o Object) JSON() []byte {
+	n := 2
+	for name, value := range o {
+		n += len(name) + len(value) + 4
+	}
+	out := append(make([]byte, 0, n), '{')
+	for _, name := range slices.Sorted(maps.Keys(o)) {
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = append(append(append(out, Quote(name)...), ':'), o[name]...)
+	}
+	return append(out, '}')
+}
+
+// Quote returns a text as JSON.
+func Quote(text string) string {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			quoted, err := Marshal(text)
+			if err != nil {
+				panic("shards: a text that is not JSON: " + err.Error())
+			}
+			return string(quoted)
+		}
+	}
+	return `"` + text + `"`
+}
+
+// Merge applies an RFC 7396 merge patch to o.
+func (o Object) Merge(patch Object) error { return o.merge(patch, 0) }
+
+func (o Object) merge(patch Object, depth int) error {
 	if depth > maxDepth {
-		return nil, errDepth
+		return errDepth
 	}
-	if target == nil {
-		target = make(object, len(patch))
-	}
-	for key, value := range patch {
-		if isNull(value) {
-			delete(target, key)
+	for name, value := range patch {
+		if value == "null" {
+			delete(o, name)
 			continue
 		}
 		sub, ok := asObject(value)
 		if !ok {
-			target[key] = value
+			o[name] = value
 			continue
 		}
-		old, _ := asObject(target[key])
-		merged, err := merge(old, sub, depth+1)
-		if err != nil {
-			return nil, err
+		old, ok := asObject(o[name])
+		if !ok {
+			old = Object{}
 		}
-		if target[key], err = encode(merged); err != nil {
-			return nil, err
+		if err := old.merge(sub, depth+1); err != nil {
+			return err
 		}
+		o[name] = string(old.JSON())
 	}
-	return target, nil
+	return nil
 }
 
-// Diff returns the RFC 7396 merge patch that turns the JSON object from into
-// to; {} where they are equal. Nulls inside to can't be told from absence, as
-// in any merge patch.
-func Diff(from, to []byte) ([]byte, error) {
-	f, ok := asObject(from)
-	t, ok2 := asObject(to)
-	if !ok || !ok2 {
-		return nil, errNotObject
-	}
-	patch, err := diff(f, t, 0)
-	if err != nil {
-		return nil, err
-	}
-	return encode(patch)
-}
+// Diff returns the RFC 7396 merge patch that turns o into another object; an
+// empty one where they are equal. Nulls inside of it can't be told from
+// absence, as in any merge patch.
+func (o Object) Diff(to Object) (Object, error) { return o.diff(to, 0) }
 
-func diff(from, to object, depth int) (object, error) {
+func (o Object) diff(to Object, depth int) (Object, error) {
 	if depth > maxDepth {
 		return nil, errDepth
 	}
-	patch := object{}
-	for key := range from {
-		if _, ok := to[key]; !ok {
-			patch[key] = json.RawMessage("null")
+	patch := Object{}
+	for name := range o {
+		if _, ok := to[name]; !ok {
+			patch[name] = "null"
 		}
 	}
-	for key, value := range to {
-		old, ok := from[key]
-		if ok && sameJSON(old, value) {
+	for name, value := range to {
+		old, ok := o[name]
+		if ok && old == value {
 			continue
 		}
-		o, isObject := asObject(old)
-		v, isObject2 := asObject(value)
-		if !ok || !isObject || !isObject2 {
-			patch[key] = value
+		from, isObject := asObject(old)
+		into, isObject2 := asObject(value)
+		if !isObject || !isObject2 {
+			patch[name] = value
 			continue
 		}
-		sub, err := diff(o, v, depth+1)
+		sub, err := from.diff(into, depth+1)
 		if err != nil {
 			return nil, err
 		}
-		if len(sub) == 0 {
-			continue
-		}
-		if patch[key], err = encode(sub); err != nil {
-			return nil, err
+		if len(sub) > 0 {
+			patch[name] = string(sub.JSON())
 		}
 	}
 	return patch, nil
 }
 
-func asObject(raw []byte) (object, bool) {
-	raw = bytes.TrimLeft(raw, " \t\r\n")
-	if len(raw) == 0 || raw[0] != '{' {
-		return nil, false
+// Merge applies an RFC 7396 merge patch to target, a JSON object, and returns
+// the result with its keys sorted. An empty target counts as {}.
+func Merge(target, patch []byte) ([]byte, error) {
+	if len(target) == 0 {
+		target = []byte("{}")
 	}
-	var o object
-	if json.Unmarshal(raw, &o) != nil {
-		return nil, false
-	}
-	return o, true
+	return combine(target, patch, func(t, p Object) (Object, error) { return t, t.Merge(p) })
 }
 
-func isNull(raw []byte) bool { return string(bytes.TrimSpace(raw)) == "null" }
+// Diff returns the merge patch that turns one JSON object into another.
+func Diff(from, to []byte) ([]byte, error) { return combine(from, to, Object.Diff) }
 
-func sameJSON(a, b []byte) bool {
-	if bytes.Equal(a, b) {
-		return true
+func combine(a, b []byte, f func(a, b Object) (Object, error)) ([]byte, error) {
+	x, err := ParseObject(a)
+	if err != nil {
+		return nil, err
 	}
-	var x, y bytes.Buffer
-	return json.Compact(&x, a) == nil && json.Compact(&y, b) == nil && bytes.Equal(x.Bytes(), y.Bytes())
+	y, err := ParseObject(b)
+	if err != nil {
+		return nil, err
+	}
+	out, err := f(x, y)
+	if err != nil {
+		return nil, err
+	}
+	return out.JSON(), nil
 }
-
-func encode(o object) ([]byte, error) { return Marshal(o) }
 
 // Marshal prints v as JSON with the keys of maps sorted and without HTML
 // escaping, which would make a text up to six times as long.

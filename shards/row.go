@@ -25,6 +25,11 @@ func (r *Row) JSON() []byte {
 	if len(b) > 1 {
 		b = append(b, ',')
 	}
+	return r.system(b)
+}
+
+// system appends the system's fields, and the end of their object.
+func (r *Row) system(b []byte) []byte {
 	// Ids and times have no character that JSON would escape.
 	b = append(append(b, `"id":"`...), r.ID...)
 	b = strconv.AppendInt(append(b, `","version":`...), r.Version, 10)
@@ -35,6 +40,11 @@ func (r *Row) JSON() []byte {
 
 // Decode fills into, a pointer to the record's generated struct.
 func (r *Row) Decode(into any) error { return json.Unmarshal(r.JSON(), into) }
+
+// Complete fills into, which the body was decoded to, with what the body lacks.
+func (r *Row) Complete(into any) error {
+	return json.Unmarshal(r.system(append(make([]byte, 0, 128), '{')), into)
+}
 
 // Text returns a text field of the body, "" where it is absent or no text.
 func (r *Row) Text(field string) string {
