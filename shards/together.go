@@ -8,10 +8,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// together adds the statements of all writes of a group, and returns how many
-// numbers and changes they have. What is done alike to records of one table is
-// one statement, for one record or for hundreds.
-func (t *transaction) together(batch *pgx.Batch, group []*pending) (seqs, changes int64) {
+// together adds the statements of all writes of a group. What is done alike to
+// records of one table is one statement, for one record or for hundreds.
+func (t *transaction) together(batch *pgx.Batch, group []*pending) {
+	var seqs int64
 	var run []entry
 	flush := func() {
 		switch len(run) {
@@ -30,7 +30,6 @@ func (t *transaction) together(batch *pgx.Batch, group []*pending) (seqs, change
 			seqs++
 		}
 		p.out.Position.Seq = seqs // above the head, which is not known yet
-		changes += int64(len(w.Ops))
 		if w.Absent != nil {
 			flush() // it sees what others of the group have made
 			queue(batch, t.trace, t.absent(w.Absent))
@@ -54,7 +53,6 @@ func (t *transaction) together(batch *pgx.Batch, group []*pending) (seqs, change
 		}
 	}
 	flush()
-	return seqs, changes
 }
 
 // alike reports whether one statement can make both.
@@ -96,13 +94,23 @@ func (t *transaction) op(e *entry) Statement {
 			b.WriteString("), pair AS (INSERT INTO " + l.Table + " (account_id, " + l.Parent + ", " + l.Child + ") SELECT " + b.account + ", " + parent + ", " + child + " FROM record RETURNING 1")
 		}
 	}
-	b.WriteString(") " + insertChange + " SELECT " + b.account + ", " + t.seq(b, e.seq) + ", " + b.arg(e.n) + "::bigint, " + b.arg(string(op.Kind)) + ", " +
-		b.arg(op.Table) + ", " + id + ", " + b.arg(op.Version+1) + "::bigint, " + b.arg(nullable(op.Patch)) + "::json, " + b.arg(e.actor) + "::json, " +
-		b.arg(e.write.RequestID) + ", " + at + " FROM " + from)
+	t.change(b, 1, b.account+", "+t.seq(b, e.seq)+", "+b.arg(e.n)+"::bigint, "+b.arg(string(op.Kind))+", "+
+		b.arg(op.Table)+", "+id+", "+b.arg(op.Version+1)+"::bigint, "+b.arg(nullable(op.Patch))+"::json, "+b.arg(e.actor)+"::json, "+
+		b.arg(e.write.RequestID)+", "+at+" FROM "+from)
 	return b.statement()
 }
 
-const insertChange = "INSERT INTO change (account_id, seq, n, kind, record_table, record_id, version, patch, actor, request_id, at)"
+// change ends a statement, whose last WITH is open, with the changes of what it
+// has written. Where all is made at once it fails unless there are n of them: a
+// write that left one out must not be committed.
+func (t *transaction) change(b *builder, n int, values string) {
+	insert := "INSERT INTO change (account_id, seq, n, kind, record_table, record_id, version, patch, actor, request_id, at) SELECT " + values
+	if !t.atOnce {
+		b.WriteString(") " + insert)
+		return
+	}
+	b.WriteString("), logged AS (" + insert + " RETURNING 1) SELECT 1 / (CASE count(*) WHEN " + b.arg(int64(n)) + " THEN 1 ELSE 0 END) FROM logged")
+}
 
 // ops renders what op does for entries that are alike, as one statement: each
 // column of theirs is one parameter, a list.
@@ -140,8 +148,8 @@ func (t *transaction) ops(run []entry) Statement {
 	case Deleted:
 		b.WriteString("DELETE FROM " + table.Name + " t USING op" + guard)
 	}
-	b.WriteString(") " + insertChange + " SELECT " + b.account + ", " + t.seq(b, 0) + " + op.seq, op.n, " + b.arg(string(kind)) + ", " + b.arg(table.Name) +
-		", op.id, op.version + 1, op.patch::json, op.actor::json, op.request_id, " + at + " FROM " + from)
+	t.change(b, len(run), b.account+", "+t.seq(b, 0)+" + op.seq, op.n, "+b.arg(string(kind))+", "+b.arg(table.Name)+
+		", op.id, op.version + 1, op.patch::json, op.actor::json, op.request_id, "+at+" FROM "+from)
 	return b.statement()
 }
 

@@ -20,6 +20,9 @@ const (
 	setWrite = `SELECT set_config('app.account_id', $1, true), set_config('lock_timeout', '3s', true),
 		set_config('idle_in_transaction_session_timeout', '5s', true), set_config('synchronous_commit',
 		CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true)`
+	// raiseFirst takes the numbers of a group that is made at once, and returns the
+	// head as it was.
+	raiseFirst = `UPDATE head SET seq = seq + $2 WHERE account_id = $1 AND state = 'active' RETURNING seq - $2, epoch, state, trimmed, -1`
 	// raiseHead counts the group's changes: a write that left one out must not
 	// be committed, and 'torn' is no state.
 	raiseHead = `UPDATE head SET seq = seq + $2, state = CASE WHEN state = 'active' AND (SELECT count(*) FROM change c
@@ -41,10 +44,11 @@ func (g *groups) transact(ctx context.Context, conn *pgxpool.Conn, account strin
 			_, _ = conn.Exec(ctx, "ROLLBACK") // the pool drops a connection where it fails
 		}
 	}()
-	done, err := t.atOnce(ctx, group)
+	done, err := t.allAtOnce(ctx, group)
 	if err != nil || done {
 		return err
 	}
+	t.atOnce, t.seqs = false, 0
 	return t.oneByOne(ctx, group)
 }
 
@@ -57,18 +61,30 @@ type transaction struct {
 	head    head
 	seqs    int64 // how many numbers are used
 	changes int64
+	// atOnce: the head is raised already, by seqs, and each statement fails where
+	// it leaves a change out.
+	atOnce bool
 	// before is what has to be sent ahead of the next statements.
 	before []string
 }
 
-// atOnce makes all writes of the group in one round trip, in the hope that
+// allAtOnce makes all writes of the group in one round trip, in the hope that
 // nothing speaks against any of them. Where something does, or somebody has
 // used a key before, nothing has happened, and it returns false.
-func (t *transaction) atOnce(ctx context.Context, group []*pending) (bool, error) {
+func (t *transaction) allAtOnce(ctx context.Context, group []*pending) (bool, error) {
+	t.atOnce = true
+	for _, p := range group {
+		if len(p.write.Ops) > 0 {
+			t.seqs++
+		}
+	}
 	batch := &pgx.Batch{}
-	t.begin(batch)
-	seqs, changes := t.together(batch, group)
-	t.end(batch, seqs, changes)
+	t.open(batch)
+	// The head is locked first: what waits for it comes after this transaction
+	// in the account's history.
+	queue(batch, t.trace, Statement{raiseFirst, []any{t.account, t.seqs}})
+	t.together(batch, group)
+	batch.Queue("COMMIT")
 	err := t.send(ctx, batch, func(results pgx.BatchResults) error {
 		if err := t.began(results); err != nil {
 			return err
@@ -78,7 +94,7 @@ func (t *transaction) atOnce(ctx context.Context, group []*pending) (bool, error
 	var refusal *pgconn.PgError
 	switch {
 	case err == nil:
-	case errors.As(err, &refusal) && !t.conn.Conn().IsClosed() && !passing(err):
+	case (errors.As(err, &refusal) || errors.Is(err, errMoved)) && !t.conn.Conn().IsClosed() && !passing(err):
 		return false, nil
 	default:
 		return false, t.lost(ctx, err)
@@ -100,14 +116,17 @@ func (t *transaction) lost(ctx context.Context, err error) error {
 	return fault(ctx, t.conn, err)
 }
 
-// begun is how many results begin's statements have.
+// begun is how many results there are up to and with the head's.
 const begun = 3
 
-func (t *transaction) begin(batch *pgx.Batch) {
+func (t *transaction) open(batch *pgx.Batch) {
 	batch.Queue(beginWrite)
 	batch.Queue(setWrite, t.account)
-	// The head is locked first: what waits for it comes after this transaction
-	// in the account's history.
+}
+
+// begin locks the head of a group that is made one by one.
+func (t *transaction) begin(batch *pgx.Batch) {
+	t.open(batch)
 	b := newBuilder(postgresSQL, t.account)
 	headOf(b, 0)
 	b.WriteString(" FOR UPDATE")
@@ -192,8 +211,12 @@ func (t *transaction) remember(batch *pgx.Batch, w *Write, seq int64, out Commit
 	queue(batch, t.trace, b.statement())
 }
 
-// seq returns the number that is so many above the head's, which is not raised
-// before the end.
+// seq returns the number that is so many above the head as it was. The head is
+// that of an active account: of another one there is no number, which nothing
+// can be written with.
 func (t *transaction) seq(b *builder, above int64) string {
-	return "(SELECT seq FROM head WHERE account_id = " + b.account + ") + " + b.arg(above)
+	if t.atOnce {
+		above -= t.seqs
+	}
+	return "(SELECT seq FROM head WHERE account_id = " + b.account + " AND state = 'active') + " + b.arg(above)
 }
