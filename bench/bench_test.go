@@ -63,7 +63,7 @@ func benchmark(b *testing.B, name string) {
 // gather returns all contestants of a ground, in this process, by name.
 func gather(t testing.TB, g ground, n size, trace func(shards.Statement)) map[string]*participant {
 	t.Helper()
-	sites, err := newSites(context.Background(), g, n, func(*contestant) bool { return true })
+	sites, err := newSites(context.Background(), g, n, contestants, true)
 	if err != nil {
 		t.Fatal(err)
 	}

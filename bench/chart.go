@@ -40,11 +40,14 @@ func (r *report) draw(path string) error {
 			if limit == "" {
 				continue
 			}
-			title := op.title
+			title := short(op.title)
+			if c.concurrency != chartAt {
+				title += fmt.Sprintf(", %d at once", c.concurrency)
+			}
 			if name == cached {
 				title = "– from the read cache, beside a static answer"
 			}
-			bars = append(bars, bar{title, fmt.Sprintf("%.2f   %s/s", ratio, thousands(r.median(c, perSecond))), ratio})
+			bars = append(bars, bar{title, fmt.Sprintf("%.2f · %s/s", ratio, thousands(r.median(c, perSecond))), ratio})
 			longest = max(longest, ratio)
 		}
 	}
@@ -60,12 +63,12 @@ func (r *report) draw(path string) error {
 `, chartWidth, height, engineTitles[r.engine], chartAt, html.EscapeString(machine()))
 	for i, one := range bars {
 		y := chartTop + chartRow*i
-		fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="end">%s</text><rect class="bar" x="%d" y="%d" width="%.1f" height="14" rx="2"/><text x="%.1f" y="%[2]d">%s</text>
-`, chartLeft-10, y+15, html.EscapeString(short(one.title)), chartLeft, y+4, at(one.ratio)-chartLeft, max(at(one.ratio), at(1))+8, one.value)
+		fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="end">%s</text>`, chartLeft-10, y+15, html.EscapeString(one.title))
+		fmt.Fprintf(&b, `<rect class="bar" x="%d" y="%d" width="%.0f" height="14" rx="2"/>`, chartLeft, y+4, at(one.ratio)-chartLeft)
+		fmt.Fprintf(&b, `<text x="%.0f" y="%d">%s</text>`+"\n", at(max(one.ratio, 1))+8, y+15, one.value)
 	}
-	fmt.Fprintf(&b, `<line class="limit" x1="%.1f" y1="%d" x2="%[1]f" y2="%d"/><text class="quiet" x="%[1]f" y="%d" text-anchor="middle">by hand</text>
-</svg>
-`, at(1), chartTop-4, height-12, chartTop-8)
+	fmt.Fprintf(&b, `<path class="limit" d="M%.0f %dV%d"/>`, at(1), chartTop-2, height-12)
+	fmt.Fprintf(&b, `<text class="quiet" x="%.0f" y="%d" text-anchor="middle">1</text>`+"\n</svg>\n", at(1), chartTop-8)
 	return os.WriteFile(path, []byte(b.String()), 0o644)
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"time"
 )
 
@@ -19,7 +20,7 @@ type rival struct {
 // in a process of its own, in turns.
 func compare(ctx context.Context, g ground, o options, progress io.Writer) (_ *report, err error) {
 	fmt.Fprintf(progress, "%s: %d accounts of %d records\n", g.shard().Engine, o.size.accounts, groups+users+o.size.clients+o.size.leads)
-	sites, err := newSites(ctx, g, o.size, o.takes)
+	sites, err := newSites(ctx, g, o.size, o.contestants(), slices.ContainsFunc(o.operations, func(op *operation) bool { return op.write }))
 	if err != nil {
 		return nil, err
 	}

@@ -55,9 +55,9 @@ type site struct {
 	Answers map[string][]byte
 }
 
-// newSites seeds a shard and returns a site for each contestant of its engine
-// that is wanted.
-func newSites(ctx context.Context, g ground, n size, wanted func(*contestant) bool) ([]*site, error) {
+// newSites seeds a shard and returns a site for each of these contestants that
+// is for its engine. Where nobody is to write, they share what was seeded.
+func newSites(ctx context.Context, g ground, n size, wanted []*contestant, writes bool) ([]*site, error) {
 	keys, err := keyring()
 	if err != nil {
 		return nil, err
@@ -69,29 +69,31 @@ func newSites(ctx context.Context, g ground, n size, wanted func(*contestant) bo
 	if err := data.sign(); err != nil {
 		return nil, err
 	}
+	seeded := site{Contestant: ours, Shard: g.shard(), Data: data, Directory: filepath.Join(g.folder(), "seeded_directory.db")}
+	if err := newDirectory(ctx, &seeded); err != nil {
+		return nil, err
+	}
 	var sites []*site
-	for _, c := range contestants {
-		if c.engine != "" && c.engine != g.shard().Engine || !wanted(c) {
+	for _, c := range wanted {
+		if c.engine != "" && c.engine != g.shard().Engine {
 			continue
 		}
-		s := &site{Contestant: c.name, Data: data, Directory: filepath.Join(g.folder(), fileOf(c.name)+"_directory.db")}
-		sites = append(sites, s)
-		if c.name == static { // needs no data
+		s := seeded
+		s.Contestant = c.name
+		sites = append(sites, &s)
+		if !writes || c.name == static {
 			continue
 		}
+		s.Directory = filepath.Join(g.folder(), fileOf(c.name)+"_directory.db")
 		if s.Shard, err = g.copy(ctx, c.name); err != nil {
 			return nil, err
 		}
-		if err := newDirectory(ctx, s); err != nil {
+		if err := newDirectory(ctx, &s); err != nil {
 			return nil, err
 		}
 	}
 	// What needs answers to be known is asked of the shard that was copied.
-	asked := &site{Contestant: ours, Shard: g.shard(), Data: data, Directory: filepath.Join(g.folder(), "seeded_directory.db")}
-	if err := newDirectory(ctx, asked); err != nil {
-		return nil, err
-	}
-	p, err := asked.open(ctx, nil)
+	p, err := seeded.open(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -101,6 +103,9 @@ func newSites(ctx context.Context, g ground, n size, wanted func(*contestant) bo
 	}
 	answers := map[string][]byte{}
 	for _, op := range operations {
+		if op.write && !writes {
+			continue
+		}
 		if answers[op.name], err = p.ask(op, data.Accounts[0], op.bodies(data, true).next(data.Accounts[0], randomOf(1, 1))); err != nil {
 			return nil, err
 		}

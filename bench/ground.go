@@ -51,7 +51,7 @@ func (f files) spec(name string) shards.Spec {
 
 func (f files) multiply(ctx context.Context, accounts []*account) (err error) {
 	// Nothing of this has to survive a crash.
-	db, err := open(f.shard().DSN, "rw", "synchronous(OFF)", "cache_size(-200000)", "foreign_keys(0)")
+	db, err := open(f.shard().DSN, "rw", "journal_mode(OFF)", "synchronous(OFF)", "cache_size(-200000)", "foreign_keys(0)")
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (f files) multiply(ctx context.Context, accounts []*account) (err error) {
 			}
 		}
 	}
-	_, err = db.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
+	_, err = db.ExecContext(ctx, "PRAGMA journal_mode=WAL")
 	return err
 }
 

@@ -100,9 +100,14 @@ func (o options) at(op *operation) []int {
 	return op.concurrency
 }
 
-// takes reports whether a contestant takes part.
-func (o options) takes(c *contestant) bool {
-	return !slices.Contains(o.without, c.name) && slices.ContainsFunc(o.operations, c.takes)
+// contestants returns those that take part.
+func (o options) contestants() (out []*contestant) {
+	for _, c := range contestants {
+		if !slices.Contains(o.without, c.name) && slices.ContainsFunc(o.operations, c.takes) {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 func run(args []string, out, progress io.Writer) error {
