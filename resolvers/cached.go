@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
-	"maps"
 	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -27,28 +26,38 @@ type answers struct {
 	cache      *cache
 }
 
-// takes reports whether an operation takes part. An answer in parts does not.
-func (a *answers) takes(op *graphql.OperationContext, request *tenancy.Request) bool {
-	if op.Operation.Operation != ast.Query || !a.operations.cacheable(op) {
-		return false
+// takes returns what is known of an operation that takes part. An answer in
+// parts does not.
+func (a *answers) takes(op *graphql.OperationContext, request *tenancy.Request) (*operation, bool) {
+	if op.Operation.Operation != ast.Query {
+		return nil, false
 	}
+	known := a.operations.of(op)
 	deferring, active := defers(op)
-	return !deferring || !active || !request.Incremental
+	return known, a.operations.cacheable(op, known) && (!deferring || !active || !request.Incremental)
 }
 
 // respond answers from the cache, or by next, which a hit never meets.
-func (a *answers) respond(ctx context.Context, op *graphql.OperationContext, request *tenancy.Request, next graphql.ResponseHandler) *graphql.Response {
-	ctx, r := newResponse(ctx, a.model)
-	defer r.close()
-	at, err := r.newest(ctx)
-	if err != nil { // which is for the fields to tell
-		return next(ctx)
+func (a *answers) respond(ctx context.Context, known *operation, variables map[string]any, request *tenancy.Request, next graphql.ResponseHandler) *graphql.Response {
+	var r *response
+	at, ok := request.Handle.Newest(ctx)
+	if !ok { // the response's own read says it
+		ctx, r = newResponse(ctx, a.model)
+		defer r.close()
+		var err error
+		if at, err = r.newest(ctx); err != nil { // which is for the fields to tell
+			return next(ctx)
+		}
 	}
-	key := a.key(op, r.caller)
-	account := r.caller.Account.ID
+	key := keyOf(known, variables, request.Caller)
+	account := request.Caller.Account.ID
 	if data, ok := a.cache.get(account, key, at); ok {
 		request.Cache = tenancy.CacheHit
 		return &graphql.Response{Data: data}
+	}
+	if r == nil {
+		ctx, r = newResponse(ctx, a.model)
+		defer r.close()
 	}
 	other, land := a.cache.board(account, key, at)
 	if other != nil {
@@ -79,14 +88,11 @@ func (a *answers) wait(ctx context.Context, request *tenancy.Request, f *flight)
 	return f.wait(ctx)
 }
 
-// key digests what an answer depends on. Each part has its length, so that no
+// keyOf digests what an answer depends on. Each part has its length, so that no
 // two requests read alike.
-func (a *answers) key(op *graphql.OperationContext, caller *tenancy.Caller) cacheKey {
-	scopes := caller.Scopes.String()
-	b := make([]byte, 0, 512)
-	b = append(b, a.operations.of(op).digest[:]...)
-	b = appendText(b, 's', scopes)
-	return sha256.Sum256(appendValue(b, op.Variables))
+func keyOf(known *operation, variables map[string]any, caller *tenancy.Caller) cacheKey {
+	b := append(make([]byte, 0, 512), known.digest[:]...)
+	return sha256.Sum256(appendValue(appendText(b, 's', caller.Scopes.String()), variables))
 }
 
 // appendValue appends a variable's value so that no two read alike.
@@ -107,7 +113,12 @@ func appendValue(b []byte, v any) []byte {
 		return binary.BigEndian.AppendUint64(append(b, 'i'), uint64(v))
 	case map[string]any:
 		b = binary.BigEndian.AppendUint32(append(b, 'm'), uint32(len(v)))
-		for _, name := range slices.Sorted(maps.Keys(v)) {
+		names := make([]string, 0, 8)
+		for name := range v {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		for _, name := range names {
 			b = appendValue(appendText(b, 'k', name), v[name])
 		}
 		return b
@@ -130,12 +141,8 @@ func appendText(b []byte, kind byte, text string) []byte {
 	return append(binary.BigEndian.AppendUint32(append(b, kind), uint32(len(text))), text...)
 }
 
-// newest returns the position that an answer must be exact at. Where the
-// process does not know it, the response's own read says it.
+// newest returns where the response reads.
 func (r *response) newest(ctx context.Context) (shards.Position, error) {
-	if at, ok := r.handle.Newest(ctx); ok {
-		return at, nil
-	}
 	snap, err := r.snapshot(ctx)
 	if err != nil {
 		return shards.Position{}, err

@@ -47,7 +47,11 @@ type Executor struct {
 // DispatchOperation returns what yields an operation's responses, and their context.
 func (e *Executor) DispatchOperation(ctx context.Context, op *graphql.OperationContext) (graphql.ResponseHandler, context.Context) {
 	request, ok := tenancy.RequestFrom(ctx)
-	if e.kept == nil || !ok || !e.kept.takes(op, request) {
+	if e.kept == nil || !ok {
+		return e.Executor.DispatchOperation(ctx, op)
+	}
+	known, ok := e.kept.takes(op, request)
+	if !ok {
 		return e.Executor.DispatchOperation(ctx, op)
 	}
 	done := false
@@ -56,7 +60,7 @@ func (e *Executor) DispatchOperation(ctx context.Context, op *graphql.OperationC
 			return nil
 		}
 		done = true
-		return e.kept.respond(ctx, op, request, func(ctx context.Context) *graphql.Response {
+		return e.kept.respond(ctx, known, op.Variables, request, func(ctx context.Context) *graphql.Response {
 			next, ctx := e.Executor.DispatchOperation(ctx, op)
 			return next(ctx)
 		})

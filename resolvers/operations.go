@@ -62,8 +62,8 @@ func (o *operations) forget(key weak.Pointer[ast.OperationDefinition]) {
 
 // cacheable reports whether all root fields that are asked for depend on nothing
 // but the account's data and the caller's scopes.
-func (o *operations) cacheable(op *graphql.OperationContext) bool {
-	if known := o.of(op); len(known.conditions) == 0 {
+func (o *operations) cacheable(op *graphql.OperationContext, known *operation) bool {
+	if len(known.conditions) == 0 {
 		return known.cacheable
 	}
 	return o.onlyRecords(op)

@@ -64,7 +64,7 @@ func boundReading(ctx context.Context, w http.ResponseWriter) {
 func readBody(w http.ResponseWriter, r *http.Request, maxBody int64) ([]byte, error) {
 	// From here on a read only finds out that the client has left.
 	defer func() { _ = http.NewResponseController(w).SetReadDeadline(time.Time{}) }()
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := readAll(w, r, maxBody)
 	var long *http.MaxBytesError
 	switch {
 	case err == nil:
@@ -78,6 +78,19 @@ func readBody(w http.ResponseWriter, r *http.Request, maxBody int64) ([]byte, er
 	refused := badRequest(http.StatusBadRequest, "the body could not be read").with("Connection", "close")
 	refused.cause = err
 	return nil, refused
+}
+
+// presized is up to which length a body is believed to be as long as announced:
+// memory for more is taken as it comes.
+const presized = 64 << 10
+
+func readAll(w http.ResponseWriter, r *http.Request, maxBody int64) ([]byte, error) {
+	if n := r.ContentLength; 0 < n && n <= min(presized, maxBody) {
+		body := make([]byte, n) // net/http reads no more than was announced
+		_, err := io.ReadFull(r.Body, body)
+		return body, err
+	}
+	return io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 }
 
 // tooLarge closes the connection: what follows on it is the rest of the body.

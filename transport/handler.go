@@ -161,7 +161,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(ctx, w, mediaType, request, err)
 		return
 	}
-	request.LastEventID = r.Header.Get("Last-Event-ID")
+	request.LastEventID = r.Header.Get("Last-Event-Id")
 	// A single response comes as an event only to those who want nothing else.
 	request.Incremental = wanted.always || (wanted.events || wanted.parts) && strings.Contains(params.Query, "@defer")
 	operation, err := h.pipeline.begin(r.Context(), ctx, request, params, carrier{
@@ -237,7 +237,6 @@ func (h *handler) read(ctx context.Context, w http.ResponseWriter, r *http.Reque
 		}
 		return decodeAddress(r.URL.RawQuery)
 	}
-	start := graphql.Now()
 	body, err := readBody(w, r, h.maxBody)
 	if err == nil { // while it comes in nothing is computed
 		err = h.pipeline.limits.wait(ctx, request)
@@ -245,12 +244,7 @@ func (h *handler) read(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	if err != nil {
 		return nil, err
 	}
-	params, err := decodeEnvelope(body)
-	if err != nil {
-		return nil, err
-	}
-	params.ReadTime = graphql.TraceTiming{Start: start, End: graphql.Now()}
-	return params, nil
+	return decodeEnvelope(body)
 }
 
 // refuse answers with err. request is nil before admission.

@@ -132,24 +132,28 @@ func (x *exchange) finished(ctx context.Context, took time.Duration) {
 }
 
 func (x *exchange) tell(ctx context.Context, level slog.Level, message string, took time.Duration, attrs ...slog.Attr) {
-	attrs = append(attrs, slog.Duration("duration", took), slog.String("request", x.id))
+	x.observer.Served(Served{Protocol: x.protocol, Kind: x.kind, Code: x.code, Took: took})
+	if !x.observer.Log.Enabled(ctx, level) {
+		return
+	}
+	list := append(make([]slog.Attr, 0, 16), attrs...)
+	list = append(list, slog.Duration("duration", took), slog.String("request", x.id))
 	node := ""
 	if x.node != nil {
 		node = x.node()
 	}
-	for _, a := range []slog.Attr{
-		slog.String("node", node), slog.String("account", x.account), slog.String("kind", x.kind), slog.String("operation", cut(x.name, 64)),
-		slog.String("code", x.code), slog.String("reference", x.reference), slog.String("stack", x.stack),
+	for _, a := range [...]struct{ name, value string }{
+		{"node", node}, {"account", x.account}, {"kind", x.kind}, {"operation", cut(x.name, 64)},
+		{"code", x.code}, {"reference", x.reference}, {"stack", x.stack},
 	} {
-		if a.Value.String() != "" {
-			attrs = append(attrs, a)
+		if a.value != "" {
+			list = append(list, slog.String(a.name, a.value))
 		}
 	}
 	if x.err != nil {
-		attrs = append(attrs, slog.String("error", cut(x.err.Error(), maxLogged)))
+		list = append(list, slog.String("error", cut(x.err.Error(), maxLogged)))
 	}
-	x.observer.Log.LogAttrs(ctx, level, message, attrs...)
-	x.observer.Served(Served{Protocol: x.protocol, Kind: x.kind, Code: x.code, Took: took})
+	x.observer.Log.LogAttrs(ctx, level, message, list...)
 }
 
 // recorder notes what becomes of a response.

@@ -142,16 +142,18 @@ func (p *parts) appendExtensions(b []byte) []byte {
 		member("cost")
 		b = appendCost(b, p.cost)
 	}
-	for _, name := range slices.Sorted(maps.Keys(p.extensions)) {
-		if name == "bookmark" && p.bookmark != "" {
-			continue
+	if len(p.extensions) > 0 { // which is rare
+		for _, name := range slices.Sorted(maps.Keys(p.extensions)) {
+			if name == "bookmark" && p.bookmark != "" {
+				continue
+			}
+			text, err := json.Marshal(p.extensions[name])
+			if err != nil {
+				panic("transport: encode extensions: " + err.Error())
+			}
+			member(name)
+			b = append(b, text...)
 		}
-		text, err := json.Marshal(p.extensions[name])
-		if err != nil {
-			panic("transport: encode extensions: " + err.Error())
-		}
-		member(name)
-		b = append(b, text...)
 	}
 	if len(b) == begin {
 		return b
