@@ -17,14 +17,15 @@ func newDirectoryURL(t testing.TB) string {
 }
 
 // startGateway starts one of several gateways of a directory; data is its data
-// folder, "" where it has none.
-func startGateway(t testing.TB, url, data string) *server {
+// folder, "" where it has none, and more are further lines of its configuration.
+func startGateway(t testing.TB, url, data string, more ...string) *server {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "gatehouse.yml")
 	text := "listen: 127.0.0.1:0\ndirectory: " + url + "\nregions: [UK]\nsecrets: {bookmarks: ['" + testSecret + "']}\n"
 	if data != "" {
 		text += "data: " + data + "\n"
 	}
+	text += strings.Join(more, "\n")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
