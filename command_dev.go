@@ -32,7 +32,9 @@ func (c *devCommand) run(ctx context.Context, stdout, stderr io.Writer) error {
 		_ = at.release()
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(stderr, nil))
+	lines := newLogWriter(stderr)
+	defer lines.Close()
+	log := slog.New(slog.NewTextHandler(lines, nil))
 	o, secrets, err := openDemo(ctx, at, log)
 	if err != nil {
 		_, _ = listener.Close(), at.release()

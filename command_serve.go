@@ -27,7 +27,9 @@ func (c *serveCommand) run(ctx context.Context, _, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	log := newLog(config, stderr)
+	lines := newLogWriter(stderr)
+	defer lines.Close()
+	log := newLog(config, lines)
 	files, err := loadFiles(config, log)
 	if err != nil {
 		return err

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+)
+
+func TestLogLinesAreKeptInOrder(t *testing.T) {
+	t.Parallel()
+	var got, want strings.Builder
+	w := newLogWriter(&got)
+	for i := range 10_000 {
+		fmt.Fprintln(&want, "line", i)
+		fmt.Fprintln(w, "line", i)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got.String() != want.String() {
+		t.Errorf("%d bytes were written, want %d", got.Len(), want.Len())
+	}
+}
+
+// TestNobodyReadsTheLog: requests go on, memory is bounded, and what was lost is
+// told once somebody reads again.
+func TestNobodyReadsTheLog(t *testing.T) {
+	t.Parallel()
+	reader, pipe := io.Pipe()
+	w := newLogWriter(pipe)
+	line := strings.Repeat("x", 1023) + "\n"
+	const sent = 3 * maxUnwritten / 1024
+	for range sent {
+		_, _ = io.WriteString(w, line)
+	}
+	w.mu.Lock()
+	if dropped := w.dropped; dropped < sent/3-1 || cap(w.lines) > 2*maxUnwritten {
+		t.Errorf("%d of %d lines were dropped, %d bytes are kept", dropped, sent, cap(w.lines))
+	}
+	w.mu.Unlock()
+	go func() { _ = w.Close(); _ = pipe.Close() }()
+	got, err := io.ReadAll(reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(got)), "\n")
+	var dropped int
+	var kept int
+	for _, l := range lines {
+		if l == line[:1023] {
+			kept++
+		} else if _, err := fmt.Sscanf(l, "gatehouse: %d log lines were dropped", &dropped); err != nil {
+			t.Errorf("what is this? %.100s", l)
+		}
+	}
+	if kept+dropped != sent || dropped == 0 {
+		t.Errorf("%d lines were written and %d are said to be dropped, of %d", kept, dropped, sent)
+	}
+}
