@@ -24,8 +24,11 @@ var (
 	postgres = pgtest.Shared{Replicas: 2}
 )
 
+// latencyProbe is set for the process that TestRequestsAreNoticedAtOnce starts.
+const latencyProbe = "GATEHOUSE_LATENCY_PROBE"
+
 func TestMain(m *testing.M) {
-	if os.Getenv(noiseURL) != "" || os.Getenv(crowdFolder) != "" { // they need no program of their own
+	if os.Getenv(noiseURL) != "" || os.Getenv(crowdFolder) != "" || os.Getenv(latencyProbe) != "" { // they need no program of their own
 		os.Exit(m.Run())
 	}
 	os.Exit(func() int {

@@ -60,14 +60,17 @@ type member struct {
 	rested time.Time
 }
 
-// NewTurns returns turns on the processors that the process may use.
+// NewTurns returns turns on so many processors; on GOMAXPROCS of them where 0.
 // concurrency is an account's where its limits don't say otherwise;
 // DefaultConcurrency where 0.
-func NewTurns(concurrency int64) *Turns {
+func NewTurns(processors int, concurrency int64) *Turns {
+	if processors <= 0 {
+		processors = runtime.GOMAXPROCS(0)
+	}
 	if concurrency <= 0 {
 		concurrency = DefaultConcurrency
 	}
-	return &Turns{processors: runtime.GOMAXPROCS(0), concurrency: concurrency, patience: maxWait, accounts: map[string]*member{}}
+	return &Turns{processors: processors, concurrency: concurrency, patience: maxWait, accounts: map[string]*member{}}
 }
 
 // Turn is an operation's right to compute. End it.

@@ -22,7 +22,7 @@ func soon(t *testing.T, what string, happens <-chan struct{}) {
 
 // newTurns returns turns on so many processors, and a way to wait in the background.
 func newTurns(processors int) (*Turns, func(ctx context.Context, a *Account) (turn func() *Turn, begun <-chan struct{})) {
-	turns := NewTurns(0)
+	turns := NewTurns(0, 0)
 	turns.processors, turns.patience = processors, time.Minute
 	return turns, func(ctx context.Context, a *Account) (func() *Turn, <-chan struct{}) {
 		begun := make(chan struct{})
