@@ -61,7 +61,7 @@ func (c *migrateCommand) run(ctx context.Context, o *office, stdout, _ io.Writer
 }
 
 func (o *office) migrate(ctx context.Context, s tenancy.Shard) (result string, err error) {
-	if _, open := o.pool.Get(s.ID); open {
+	if o.pool.Serves(s.ID) {
 		return "up to date", nil // or it would not have been opened
 	}
 	if !o.directory.Here(s) {

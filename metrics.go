@@ -95,18 +95,25 @@ func (m *metrics) streams(open func() int64) {
 
 // watch adds the state of an office's shards.
 func (m *metrics) watch(o *office) {
-	m.registry.MustRegister(shardStates{o, prometheus.NewDesc("gatehouse_shard_open",
-		"Whether a shard is open here: 1, or 0 where its accounts are UNAVAILABLE.", []string{"shard"}, nil)})
+	m.registry.MustRegister(shardStates{
+		o: o,
+		open: prometheus.NewDesc("gatehouse_shard_open",
+			"Whether a shard is open here, or is as soon as it is used: 1, or 0 where its accounts are UNAVAILABLE.", []string{"shard"}, nil),
+		awake: prometheus.NewDesc("gatehouse_shards_awake", "Shards that are open because they are used.", nil, nil),
+	})
 }
 
 // shardStates says of each shard of the directory whether it is open here.
 type shardStates struct {
-	o    *office
-	open *prometheus.Desc
+	o           *office
+	open, awake *prometheus.Desc
 }
 
 // Describe implements prometheus.Collector.
-func (s shardStates) Describe(to chan<- *prometheus.Desc) { to <- s.open }
+func (s shardStates) Describe(to chan<- *prometheus.Desc) {
+	to <- s.open
+	to <- s.awake
+}
 
 // Collect implements prometheus.Collector. Without a directory there are no
 // states; /readyz says why.
@@ -122,9 +129,10 @@ func (s shardStates) Collect(to chan<- prometheus.Metric) {
 			continue
 		}
 		open := 0.0
-		if _, ok := s.o.pool.Get(shard.ID); ok {
+		if s.o.pool.Serves(shard.ID) {
 			open = 1
 		}
 		to <- prometheus.MustNewConstMetric(s.open, prometheus.GaugeValue, open, shard.ID)
 	}
+	to <- prometheus.MustNewConstMetric(s.awake, prometheus.GaugeValue, float64(s.o.pool.Len()))
 }

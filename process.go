@@ -30,6 +30,11 @@ func serve(ctx context.Context, o *office, f front, h *health, log *slog.Logger,
 	}
 	requests, abort := context.WithCancel(context.WithoutCancel(ctx))
 	defer abort()
+	var tending sync.WaitGroup
+	defer tending.Wait()
+	untilEnd, end := context.WithCancel(ctx)
+	defer end()
+	tending.Go(func() { o.pool.Tend(untilEnd) })
 	server := f.server(requests, &h.stopping, log)
 	var taken connections
 	server.ConnState = taken.note

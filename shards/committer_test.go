@@ -71,7 +71,7 @@ func TestPlainWritesNeedNoSavepoints(t *testing.T) {
 	t.Parallel()
 	s := openTest(t, Options{})
 	h := s.testHandle(t, "a")
-	guarded := func() bool { return s.committer().conn.stmts["SAVEPOINT one"] != nil }
+	guarded := func() bool { return s.committer().conn.stmts.Contains("SAVEPOINT one") }
 	s.group(t, h, &Write{Ops: []Op{createGroup("g1", "first")}}, &Write{Ops: []Op{createGroup("g9", "first")}}, &Write{Ops: []Op{createGroup("g2", "second")}})
 	if guarded() {
 		t.Error("a group of plain writes has savepoints")

@@ -3,15 +3,15 @@ package shards
 import (
 	"context"
 	"database/sql"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// conn is one pinned connection with its prepared statements. It is used by
-// one goroutine at a time.
+// conn is one pinned connection with its prepared statements, by their text. It
+// is used by one goroutine at a time.
 type conn struct {
 	sql   *sql.Conn
-	stmts map[string]*sql.Stmt
-	// texts in the order of their preparation; the oldest makes room.
-	texts []string
+	stmts *simplelru.LRU[string, *sql.Stmt]
 	trace func(Statement)
 	inTx  bool
 }
@@ -22,12 +22,26 @@ type Statement struct {
 	Args []any
 }
 
-// maxStatements bounds the prepared statements of a connection. A schema of
-// ten entities has about a hundred shapes that are used every day.
+// maxStatements bounds the prepared statements of a connection, on PostgreSQL
+// too: filters can be put together in more ways than there is memory. A schema of
+// ten entities has about a hundred shapes that are used every day; of the
+// others those go that were used least lately.
 const maxStatements = 200
 
+func pin(ctx context.Context, db *sql.DB, trace func(Statement)) (*conn, error) {
+	stmts, err := simplelru.NewLRU(maxStatements, func(_ string, s *sql.Stmt) { s.Close() })
+	if err != nil {
+		return nil, err
+	}
+	c, err := db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &conn{sql: c, stmts: stmts, trace: trace}, nil
+}
+
 func (c *conn) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
-	if s, ok := c.stmts[text]; ok {
+	if s, ok := c.stmts.Get(text); ok {
 		return s, nil
 	}
 	// Not the caller's context: its end must not spoil a statement that others will use.
@@ -35,13 +49,7 @@ func (c *conn) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(c.texts) >= maxStatements {
-		c.stmts[c.texts[0]].Close()
-		delete(c.stmts, c.texts[0])
-		c.texts = c.texts[1:]
-	}
-	c.stmts[text] = s
-	c.texts = append(c.texts, text)
+	c.stmts.Add(text, s)
 	return s, nil
 }
 
@@ -114,8 +122,6 @@ func (c *conn) rollback() error {
 }
 
 func (c *conn) close() error {
-	for _, s := range c.stmts {
-		s.Close()
-	}
+	c.stmts.Purge()
 	return c.sql.Close()
 }

@@ -100,6 +100,17 @@ func (f *feeds) remove(one *feed) {
 	}
 }
 
+// retire takes no followers any more, where nobody follows and the shard agrees.
+func (f *feeds) retire(agrees func() bool) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.of) > 0 || !agrees() {
+		return false
+	}
+	f.of = nil
+	return true
+}
+
 // close ends all feeds and waits for them. Their followers get UNAVAILABLE.
 func (f *feeds) close() {
 	f.mu.Lock()

@@ -183,6 +183,10 @@ func (h *Handle) Commit(ctx context.Context, w *Write) (Committed, error) {
 	}
 	var out Committed
 	err := h.on(ctx, func(shard *Shard) (err error) {
+		if err := shard.use.enter(); err != nil {
+			return err
+		}
+		defer shard.use.leave()
 		defer h.waits()()
 		if out, err = shard.engine.commit(ctx, h.account, w); err == nil {
 			shard.feeds.wake(h.account)
@@ -197,28 +201,38 @@ func (h *Handle) Commit(ctx context.Context, w *Write) (Committed, error) {
 	return out, nil
 }
 
-// on runs f on the account's shard, and once more on a fresh route where the
-// account has moved (invariant 6).
+// on runs f on the account's shard. It runs it again on a fresh route, once,
+// where the account has moved (invariant 6), and on the same route where the
+// shard was closed because nobody used it.
 func (h *Handle) on(ctx context.Context, f func(*Shard) error) error {
 	h.mu.Lock()
 	shard := h.shard
 	h.mu.Unlock()
-	for fresh := false; ; fresh = true {
-		if shard == nil || fresh {
-			var err error
-			if shard, err = h.route(ctx, fresh); err != nil {
+	moved := false
+	var err error
+	for {
+		if shard == nil || err != nil {
+			next, rerr := h.route(ctx, moved)
+			if rerr != nil {
+				return rerr
+			}
+			if next == shard && errors.Is(err, errClosed) { // not for want of use
 				return err
 			}
+			shard = next
 			h.mu.Lock()
 			h.shard = shard
 			h.mu.Unlock()
 		}
-		err := f(shard)
-		if !errors.Is(err, errMoved) {
+		err = f(shard)
+		switch {
+		case errors.Is(err, errClosed) && ctx.Err() == nil:
+		case !errors.Is(err, errMoved):
 			return err
-		}
-		if fresh {
+		case moved:
 			return &Error{Code: Unavailable, Message: "the account can't be reached just now", RetryAfter: time.Second, Err: err}
+		default:
+			moved = true
 		}
 	}
 }
@@ -230,6 +244,11 @@ func (h *Handle) Newest(ctx context.Context) (Position, bool) {
 	var p Position
 	known := false
 	err := h.on(ctx, func(shard *Shard) error {
+		// Of a shard that rests, which may be open anew and go on.
+		if err := shard.use.enter(); err != nil {
+			return err
+		}
+		defer shard.use.leave()
 		p, known = shard.engine.newest(h.account)
 		return nil
 	})

@@ -2,11 +2,9 @@ package shards
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -49,6 +47,20 @@ type Options struct {
 	Create bool
 }
 
+// withDefaults fills in what may be left out.
+func (o Options) withDefaults() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Committed == nil {
+		o.Committed = func(int, time.Duration) {}
+	}
+	return o
+}
+
 // Shard is one open database that holds many accounts. It is safe for
 // concurrent use.
 type Shard struct {
@@ -56,6 +68,7 @@ type Shard struct {
 	opts   Options
 	engine engine
 	feeds  *feeds
+	use    use
 	close  func() error
 }
 
@@ -63,17 +76,10 @@ type Shard struct {
 // one whose schema is older than this program is refused unless opts.Create
 // is set, which migrates it.
 func Open(ctx context.Context, spec Spec, opts Options) (*Shard, error) {
-	if opts.Now == nil {
-		opts.Now = time.Now
-	}
-	if opts.Log == nil {
-		opts.Log = slog.New(slog.DiscardHandler)
-	}
-	if opts.Committed == nil {
-		opts.Committed = func(int, time.Duration) {}
-	}
+	opts = opts.withDefaults()
 	s := &Shard{Spec: spec, opts: opts}
 	s.feeds = newFeeds(s)
+	s.use.now = opts.Now
 	var err error
 	switch spec.Engine {
 	case "sqlite":
@@ -95,6 +101,10 @@ func Open(ctx context.Context, spec Spec, opts Options) (*Shard, error) {
 
 // AddAccount begins an account's history on this shard. Doing so again changes nothing.
 func (s *Shard) AddAccount(ctx context.Context, account string) error {
+	if err := s.use.enter(); err != nil {
+		return err
+	}
+	defer s.use.leave()
 	return s.engine.add(ctx, account)
 }
 
@@ -102,78 +112,3 @@ func (s *Shard) AddAccount(ctx context.Context, account string) error {
 // snapshots that are open, and closes the shard. What comes later is
 // UNAVAILABLE. It may be called more than once.
 func (s *Shard) Close() error { return s.close() }
-
-// Pool holds the open shards of a process. It is safe for concurrent use.
-type Pool struct {
-	opts   Options
-	mu     sync.Mutex
-	shards map[string]*opening // nil once the pool is closed
-}
-
-type opening struct {
-	once  sync.Once
-	shard *Shard
-	err   error
-	ready atomic.Bool // shard is set
-}
-
-// NewPool returns a pool that opens shards with opts.
-func NewPool(opts Options) *Pool {
-	return &Pool{opts: opts, shards: map[string]*opening{}}
-}
-
-// Get returns the shard of that id if it is open.
-func (p *Pool) Get(id string) (*Shard, bool) {
-	p.mu.Lock()
-	o, ok := p.shards[id]
-	p.mu.Unlock()
-	if !ok || !o.ready.Load() {
-		return nil, false
-	}
-	return o.shard, true
-}
-
-// Shard returns the shard of that id, and opens it first where it is not open.
-// An error is not remembered: the next call tries again.
-func (p *Pool) Shard(ctx context.Context, spec Spec) (*Shard, error) {
-	p.mu.Lock()
-	o, ok := p.shards[spec.ID]
-	if p.shards == nil {
-		p.mu.Unlock()
-		return nil, errClosed
-	}
-	if !ok {
-		o = &opening{}
-		p.shards[spec.ID] = o
-	}
-	p.mu.Unlock()
-	// Outside the lock, so that a slow shard holds up nobody else's.
-	o.once.Do(func() {
-		o.shard, o.err = Open(context.WithoutCancel(ctx), spec, p.opts)
-		o.ready.Store(o.err == nil)
-	})
-	if o.err != nil {
-		p.mu.Lock()
-		if p.shards[spec.ID] == o {
-			delete(p.shards, spec.ID)
-		}
-		p.mu.Unlock()
-	}
-	return o.shard, o.err
-}
-
-// Close closes all shards, also those that are being opened.
-func (p *Pool) Close() error {
-	p.mu.Lock()
-	open := p.shards
-	p.shards = nil
-	p.mu.Unlock()
-	var errs []error
-	for _, o := range open {
-		o.once.Do(func() { o.err = errClosed }) // waits for one that is being opened
-		if o.err == nil {
-			errs = append(errs, o.shard.Close())
-		}
-	}
-	return errors.Join(errs...)
-}

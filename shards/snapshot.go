@@ -71,13 +71,19 @@ func (s *Snapshot) open(ctx context.Context, first func(*Shard) question) error 
 		s.head = found
 		return found.reached(at, proven)
 	}
-	return h.on(ctx, func(shard *Shard) (err error) {
-		s.shard, o.first = shard, first(shard)
-		if s.read, err = shard.engine.begin(ctx, o); err == nil {
-			h.saw(at, s.head.Position)
-			h.servedBy(s.read.where())
+	return h.on(ctx, func(shard *Shard) error {
+		if err := shard.use.enter(); err != nil {
+			return err
 		}
-		return err
+		s.shard, o.first = shard, first(shard)
+		var err error
+		if s.read, err = shard.engine.begin(ctx, o); err != nil {
+			shard.use.leave()
+			return err
+		}
+		h.saw(at, s.head.Position)
+		h.servedBy(s.read.where())
+		return nil
 	})
 }
 
@@ -89,6 +95,7 @@ func (s *Snapshot) Close() {
 	if s.read != nil {
 		s.read.close()
 		s.read = nil
+		s.shard.use.leave()
 	}
 }
 

@@ -167,14 +167,6 @@ func (e *sqliteEngine) release(c *conn) {
 	e.free <- c
 }
 
-func pin(ctx context.Context, db *sql.DB, trace func(Statement)) (*conn, error) {
-	c, err := db.Conn(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &conn{sql: c, stmts: map[string]*sql.Stmt{}, trace: trace}, nil
-}
-
 func (e *sqliteEngine) sql() dialect { return sqliteSQL }
 
 func (e *sqliteEngine) tables() map[string]*Table { return e.schema }
