@@ -3,7 +3,7 @@ package main
 import "context"
 
 // maxGroup is how many writes share a transaction, as in gatehouse.
-const maxGroup = 32
+const maxGroup = 64
 
 // grouper commits what waits in one transaction with one sync.
 type grouper struct {
