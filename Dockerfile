@@ -5,7 +5,9 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /gatehouse .
+# The profile makes reads a few percent faster, and the build of all
+# dependencies another one: see bench/README.md.
+RUN CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -pgo=bench/gatehouse.pgo -o /gatehouse .
 
 FROM gcr.io/distroless/static-debian12:nonroot
 COPY --from=build /gatehouse /gatehouse

@@ -7,16 +7,10 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"runtime/debug"
 
 	"gatehouse/shards"
 	"gatehouse/tenancy"
 )
-
-// gcPercent has garbage collected seldom: while it is, on all processors but
-// the one that an account's flood uses, nobody else's request is noticed for up
-// to 10 ms. Memory is several times what is in use instead. GOGC counts more.
-const gcPercent = 400
 
 type serveCommand struct {
 	Config string `default:"gatehouse.yml" env:"GATEHOUSE_CONFIG" placeholder:"FILE" help:"The configuration (${default})."`
@@ -50,9 +44,7 @@ func (c *serveCommand) run(ctx context.Context, _, stderr io.Writer) error {
 		return err
 	}
 	processors := favourLatency()
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
+	collectSeldom()
 	gateway, err := newGateway(o, settings{
 		Auth: auth, Keys: files.keys, Log: log, Served: m.served, Manifests: files.manifests, Plain: !config.Projection, Cache: int(config.Cache),
 		Introspection: config.Introspection, IntrospectionRoles: config.IntrospectionRoles,

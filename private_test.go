@@ -12,9 +12,9 @@ import (
 )
 
 // privately starts a gateway with a private listener and returns its address, too.
-func privately(t testing.TB, data, more string) (*server, string) {
+func privately(t testing.TB, data, more string, env ...string) (*server, string) {
 	t.Helper()
-	s := start(t, nil, "serve", "--config", configFor(t, data, "private: 127.0.0.1:0\n"+more))
+	s := start(t, env, "serve", "--config", configFor(t, data, "private: 127.0.0.1:0\n"+more))
 	found := regexp.MustCompile(`"msg":"private","at":"([^"]+)"`).FindStringSubmatch(s.stderr.String())
 	if found == nil {
 		t.Fatal(s.stderr.String())

@@ -25,6 +25,8 @@ type options struct {
 	// without names contestants that do not take part.
 	without []string
 	chart   string // a file, none where empty
+	// profile is a file that gets a profile of gatehouse; nothing is compared then.
+	profile string
 }
 
 func main() {
@@ -54,6 +56,7 @@ func parse(args []string) (options, error) {
 	flags.IntVar(&o.size.accounts, "accounts", usual.accounts, "how many accounts there are")
 	records := flags.Int("records", groups+users+usual.clients+usual.leads, "how many records each of them has")
 	flags.StringVar(&o.chart, "chart", "", "a file for the chart")
+	flags.StringVar(&o.profile, "profile", "", "a file for a CPU profile of gatehouse, instead of a comparison")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -120,6 +123,9 @@ func run(args []string, out, progress io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
+	if o.profile != "" {
+		return profile(context.Background(), files{dir}, o, progress)
+	}
 	r, err := compare(context.Background(), files{dir}, o, progress)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"syscall"
@@ -25,6 +27,8 @@ const (
 	end   task = "end"   // of it
 	count task = "count" // allocations
 
+	watch   task = "watch"   // where processor time goes
+	watched task = "watched" // so far
 )
 
 type order struct {
@@ -38,6 +42,7 @@ type reading struct {
 	CPU       time.Duration // used so far
 	Peak      int64         // the most memory that was resident since the measure began, in bytes; 0 where unknown
 	Footprint footprint
+	Profile   []byte // in the format of pprof
 }
 
 // serve is the main of a process that serves one contestant, so that what it
@@ -53,6 +58,7 @@ func serve(in io.Reader, out io.Writer) error {
 		if err != nil {
 			return nil, nil, err
 		}
+		var profile bytes.Buffer
 		server := &http.Server{Handler: p.handler}
 		go server.Serve(listener) // until Close
 		answer := func(o order) (r reading, err error) {
@@ -71,6 +77,11 @@ func serve(in io.Reader, out io.Writer) error {
 				r.CPU, r.Peak = processorTime(), peak()
 			case count:
 				r.Footprint, err = p.count(op)
+			case watch:
+				err = pprof.StartCPUProfile(&profile)
+			case watched:
+				pprof.StopCPUProfile()
+				r.Profile = profile.Bytes()
 			default:
 				err = fmt.Errorf("no task %q", o.Task)
 			}
