@@ -52,7 +52,8 @@ var writerPragmas = []string{
 const writerMode = "&_journal_mode=WAL"
 
 // A reader's cache is small on purpose: each commit makes it drop the cache,
-// and the operating system's holds the file anyway.
+// and the operating system's holds the file anyway (BenchmarkReaders). The
+// driver has one cache for all connections of a process, of their sizes together.
 var readerPragmas = []string{
 	"query_only(1)", "busy_timeout(5000)", "temp_store(MEMORY)", "cache_size(-1000)", "mmap_size(0)",
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// Each pool has the settings that the benchmarks of settings_bench_test.go are
+// Each pool has the settings that the benchmarks of settings_bench_linux_test.go are
 // in favour of; a connection that the driver opens later has them too.
 func TestSettings(t *testing.T) {
 	t.Parallel()
