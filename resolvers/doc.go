@@ -9,5 +9,5 @@
 // Root fields of queries that lead to records go another way, as long as all
 // goes well: the projector loads in the same manner and copies the answer from
 // the stored bodies. Both ways answer the same, byte by byte; a test compares
-// them on operations that it makes up.
+// them on operations that it makes up. What the read cache has meets neither.
 package resolvers
