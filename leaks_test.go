@@ -23,8 +23,8 @@ var isoLeaks = []struct {
 }{
 	{"records are remembered between queries, by id", []isoEdit{
 		{"resolvers/response.go", "\tmu      sync.Mutex\n", "\tremembers bool\n\tmu      sync.Mutex\n"},
-		{"resolvers/executor.go", "\t\tdefer r.close()\n\t\tanswer := ", "\t\tr.remembers = true\n\t\tdefer r.close()\n\t\tanswer := "},
-		{"resolvers/response.go", "\t\tr.records[k] = l\n", "\t\tif r.remembers {\n\t\t\tl.account, l.cache = \"\", leakedRecords(k)\n\t\t}\n\t\tr.records[k] = l\n"},
+		{"resolvers/executor.go", "\t\tout := next(ctx)\n\t\tif r.tooMuch", "\t\tr.remembers = true\n\t\tout := next(ctx)\n\t\tif r.tooMuch"},
+		{"resolvers/response.go", "\t\tr.records = with(", "\t\tif r.remembers {\n\t\t\tl.account, l.cache = \"\", leakedRecords(k)\n\t\t}\n\t\tr.records = with("},
 		{"resolvers/response.go", "\n// recordsOf returns", `
 var leaked sync.Map
 
@@ -37,7 +37,7 @@ func leakedRecords(k *kind) dataloader.Cache[key, *record] {
 		{"resolvers/response.go", "\n\t\"gatehouse/graph\"\n", "\n\t\"github.com/graph-gophers/dataloader/v7\"\n\n\t\"gatehouse/graph\"\n"},
 	}},
 	{"pages are remembered between requests, by what was asked", []isoEdit{
-		{"resolvers/page.go", "\t\tr.pages[q.key] = l\n", "\t\tl.account, l.cache = \"\", leakedPages(q.key)\n\t\tr.pages[q.key] = l\n"},
+		{"resolvers/page.go", "\t\tr.pages = with(", "\t\tl.account, l.cache = \"\", leakedPages(q.key)\n\t\tr.pages = with("},
 		{"resolvers/page.go", "\n// pagesOf returns", `
 var leaked sync.Map
 
@@ -65,10 +65,10 @@ func leakedPages(by string) dataloader.Cache[key, *page] {
 		{"shards/bookmark.go", `k.open(text, "bookmark", account)`, `k.open(text, "bookmark")`},
 	}},
 	{"records are read without the account", []isoEdit{
-		{"shards/snapshot.go", "t WHERE t.account_id = \" + b.account)\n\t\tb.and(b.in", "t WHERE \" + b.account + \" = \" + b.account)\n\t\tb.and(b.in"},
+		{"shards/snapshot.go", "t WHERE t.account_id = \" + b.account)\n\t\t\tb.and(b.in", "t WHERE \" + b.account + \" = \" + b.account)\n\t\t\tb.and(b.in"},
 	}},
 	{"records are read without the account, and nobody looks", []isoEdit{
-		{"shards/snapshot.go", "t WHERE t.account_id = \" + b.account)\n\t\tb.and(b.in", "t WHERE \" + b.account + \" = \" + b.account)\n\t\tb.and(b.in"},
+		{"shards/snapshot.go", "t WHERE t.account_id = \" + b.account)\n\t\t\tb.and(b.in", "t WHERE \" + b.account + \" = \" + b.account)\n\t\t\tb.and(b.in"},
 		{"shards/snapshot.go", "if account != s.handle.account {", "if account == \"\" {"},
 	}},
 	{"totals are counted without the account", []isoEdit{
@@ -78,13 +78,13 @@ func leakedPages(by string) dataloader.Cache[key, *page] {
 		{"resolvers/entity.go", "if err := r.may(k.read); err != nil {\n\t\treturn nil, nil, err", "if err := r.may(k.read); err != nil && parent == \"\" {\n\t\treturn nil, nil, err"},
 	}},
 	{"answers are kept without the account", []isoEdit{
-		{"resolvers/cached.go", "account := r.caller.Account.ID", "account := r.caller.Account.ID[:0]"},
+		{"resolvers/cached.go", "account := request.Caller.Account.ID", "account := request.Caller.Account.ID[:0]"},
 	}},
 	{"answers are kept without the scopes", []isoEdit{
-		{"resolvers/cached.go", "[...]string{caller.Scopes.String(), ", "[...]string{caller.Scopes.String()[:0], "},
+		{"resolvers/cached.go", "caller.Scopes.String()", "caller.Scopes.String()[:0]"},
 	}},
 	{"the projector does not ask for an edge's scope", []isoEdit{
-		{"resolvers/projection_load.go", "if x.may(l.edge.target.read) != nil {", "if x.may(l.edge.target.read) != nil && len(recs) == 0 {"},
+		{"resolvers/projection_load.go", "l != nil && x.may(", "l != nil && len(recs) == 0 && x.may("},
 	}},
 	{"the projector does not ask for a root field's scope", []isoEdit{
 		{"resolvers/projection.go", "if field.scope != \"\" && r.may(field.scope) != nil {", "if field.scope == \"\" && r.may(field.scope) != nil {"},

@@ -27,6 +27,7 @@ var faults = []struct {
 	}},
 	{"writes are acknowledged before they are committed", []planted.Edit{
 		{"shards/transact.go", "\tbatch.Queue(\"COMMIT\")\n}\n\n// ended reads", "}\n\n// ended reads"},
+		{"shards/transact.go", "\tt.together(batch, group)\n\tbatch.Queue(\"COMMIT\")\n", "\tt.together(batch, group)\n"},
 		{"shards/transact.go", "if tag.String() != \"COMMIT\" {", "if tag.String() == \"\" {"},
 		{"shards/transact.go", "if conn.Conn().PgConn().TxStatus() != 'I' && !conn", "if err != nil && !conn"},
 		{"shards/groups.go", "\t\tif conn != nil {\n", "\t\tif conn != nil {\n\t\t\ttime.Sleep(5 * time.Millisecond)\n\t\t\t_, _ = conn.Exec(ctx, \"COMMIT\")\n"},
@@ -36,11 +37,12 @@ var faults = []struct {
 	}},
 	{"numbers are taken at the insert", []planted.Edit{
 		{"shards/transact.go", " int64 // how many numbers are used\n", " int64 // how many numbers are used\n\tbase int64\n"},
-		{"shards/transact.go", "\tt.begin(batch)\n\tvar seqs, changes int64\n", "\tif err := t.allocate(ctx, len(group)); err != nil {\n\t\treturn false, err\n\t}\n\tt.begin(batch)\n\tvar seqs, changes int64\n"},
+		{"shards/transact.go", "\tt.atOnce = true\n", "\tif err := t.allocate(ctx, len(group)); err != nil {\n\t\treturn false, err\n\t}\n\tt.atOnce = true\n"},
+		{"shards/transact.go", "Statement{raiseFirst, []any{t.account, t.seqs}}", "Statement{\"SELECT seq, epoch, state, trimmed, -1 FROM head WHERE account_id = $1\", []any{t.account}}"},
 		{"shards/transact.go", "\tb.WriteString(\" FOR UPDATE\")\n", ""},
 		{"shards/transact.go", "\tif seqs > 0 {\n\t\tqueue(batch, t.trace, Statement{raiseHead", "\tif seqs < 0 {\n\t\tqueue(batch, t.trace, Statement{raiseHead"},
 		{"shards/transact.go", "Position{t.head.Epoch, t.head.Seq + p.out.Position.Seq}", "Position{t.head.Epoch, t.base + p.out.Position.Seq}"},
-		{"shards/transact.go", "return \"(SELECT seq FROM head WHERE account_id = \" + b.account + \") + \" + b.arg(above)", "return b.arg(t.base+above) + \"::bigint\""},
+		{"shards/transact.go", "\tif t.atOnce {\n\t\tabove -= t.seqs\n\t}\n\treturn \"(SELECT seq FROM head WHERE account_id = \" + b.account + \" AND state = 'active') + \" + b.arg(above)", "\treturn b.arg(t.base+above) + \"::bigint\""},
 		{"shards/transact.go", "// lost returns", `// allocate takes numbers as a sequence would: for good, before the write.
 func (t *transaction) allocate(ctx context.Context, n int) error {
 	tx, err := t.conn.Begin(ctx)
@@ -60,6 +62,7 @@ func (t *transaction) allocate(ctx context.Context, n int) error {
 // lost returns`},
 	}},
 	{"keys are forgotten", []planted.Edit{
+		{"shards/together.go", "\t\tif w.Key != nil {\n\t\t\tt.remember(", "\t\tif w.Key != nil && seqs < 0 {\n\t\t\tt.remember("},
 		{"shards/transact.go", "\tif w.Key != nil {\n\t\tt.remember(", "\tif w.Key != nil && seq < 0 {\n\t\tt.remember("},
 	}},
 }
