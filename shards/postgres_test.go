@@ -126,6 +126,7 @@ func TestRoundTrips(t *testing.T) {
 			if err := test.do(); err != nil {
 				t.Fatal(test.name, err)
 			}
+			eventually(t, test.name+" has taken its round trips", func() bool { return p.trips.Load() >= test.want })
 			p.settle()
 			least = min(least, p.trips.Load())
 		}
