@@ -16,7 +16,14 @@ type operations struct {
 	roots map[string]rootField // of the schema
 	mu    sync.Mutex
 	by    map[weak.Pointer[ast.OperationDefinition]]*operation
+	// compiled is how many fields all of them have compiled.
+	compiled int
 }
+
+// maxCompiled bounds the fields that are kept compiled, of all operations; each
+// takes some 150 bytes. Documents alone do not bound them: a short one spreads a
+// large fragment at each root, and its conditions have up to 64 answers.
+const maxCompiled = 250_000
 
 // operation is what has been worked out of one operation. Nothing in it leads
 // back to the definition, which would keep both for good.
@@ -27,6 +34,8 @@ type operation struct {
 	digest [sha256.Size]byte
 	// cacheable is so of all root fields that there are without conditions.
 	cacheable bool
+	// compiled is how many fields its roots have; operations.mu guards it.
+	compiled int
 
 	mu    sync.Mutex
 	roots map[rootKey]*root
@@ -57,7 +66,23 @@ func (o *operations) of(op *graphql.OperationContext) *operation {
 func (o *operations) forget(key weak.Pointer[ast.OperationDefinition]) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.compiled -= o.by[key].compiled
 	delete(o.by, key)
+}
+
+// grew accounts for fields that were compiled of an operation. Beyond the bound
+// all is forgotten, and compiled again where it is asked for.
+func (o *operations) grew(op *graphql.OperationContext, fields int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.by[weak.Make(op.Operation)].compiled += fields
+	if o.compiled += fields; o.compiled <= maxCompiled {
+		return
+	}
+	o.compiled = 0
+	for key, known := range o.by { // requests that have the old one go on with it
+		o.by[key] = &operation{conditions: known.conditions, digest: known.digest, cacheable: known.cacheable, roots: map[rootKey]*root{}}
+	}
 }
 
 // cacheable reports whether all root fields that are asked for depend on nothing

@@ -117,6 +117,7 @@ func (p *projector) root(op *graphql.OperationContext, f graphql.CollectedField)
 		}
 		out.links = len(c.links)
 		o.roots[key] = out
+		p.operations.grew(op, c.fields)
 	}
 	return out
 }

@@ -94,6 +94,7 @@ type compiler struct {
 	schema *ast.Schema
 	op     *graphql.OperationContext
 	links  []*link
+	fields int // compiled so far
 }
 
 // record compiles what is selected of a kind, nil where some of it is left to
@@ -110,6 +111,7 @@ func (c *compiler) object(def *ast.Definition, satisfies []string, set ast.Selec
 		if len(f.Deferrables) > 0 {
 			return nil
 		}
+		c.fields++
 		pending = appendKey(pending, f.Alias)
 		if f.Name == "__typename" {
 			pending = append(append(append(pending, '"'), def.Name...), '"')
@@ -250,6 +252,7 @@ func (c *compiler) parts(l *link, typename string, set ast.SelectionSet) (out []
 		if len(f.Deferrables) > 0 {
 			return nil, false
 		}
+		c.fields++
 		pending = appendKey(pending, f.Alias)
 		if f.Name == "__typename" {
 			pending = append(append(append(pending, '"'), typename...), '"')
