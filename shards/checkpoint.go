@@ -111,6 +111,9 @@ func (c *checkpointer) shorten() error {
 		if w, err = c.checkpoint("PASSIVE"); err != nil {
 			return err
 		}
+		if w.size < before { // all was copied, and a write has begun it anew
+			return nil
+		}
 		if w.copied >= before { // so no read is older than this
 			if done, err := c.renew("RESTART"); done || err != nil {
 				return err

@@ -72,6 +72,57 @@ func TestALongReadIsNotWaitedFor(t *testing.T) {
 	})
 }
 
+// Where a write begins the WAL anew while a read is waited for, there is nothing
+// to wait for any more.
+func TestAWriteBeginsTheWALAnew(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	s := openTest(t, Options{})
+	h := s.testHandle(t, "a")
+	long, _, err := s.again("a").open(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer long.Close()
+	n := 0
+	for range 3 {
+		s.writeMiB(t, h, &n)
+	}
+	other, err := startCheckpointer(s.Spec.DSN, s.opts.Log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.stop()
+	other.limit = 1 << 20
+	shortened := make(chan error, 1)
+	go func() { shortened <- other.shorten() }()
+	look := func(mode string) wal {
+		w, err := s.checkpointer().checkpoint(mode)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
+	eventually(t, "the read is waited for", func() bool { return look("NOOP").copied > 0 })
+	pause, err := other.db.Conn(ctx) // it has only this one
+	if err != nil {
+		t.Fatal(err)
+	}
+	long.Close()
+	look("PASSIVE")
+	if _, err := h.Commit(ctx, &Write{Ops: []Op{createGroup("g1", "first")}}); err != nil {
+		t.Fatal(err)
+	}
+	if w := look("NOOP"); w.size >= other.limit {
+		t.Fatalf("the WAL was not begun anew: %d bytes", w.size)
+	}
+	pause.Close()
+	eventually(t, "it is done", func() bool { return len(shortened) > 0 })
+	if err := <-shortened; err != nil {
+		t.Error(err)
+	}
+}
+
 // Where nobody writes any more the WAL is emptied; when the shard is closed it goes.
 func TestTheWALGoes(t *testing.T) {
 	t.Parallel()
