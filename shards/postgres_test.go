@@ -149,9 +149,8 @@ func TestWhatIsDoneAlikeIsOneStatement(t *testing.T) {
 	whole := func(kind ChangeKind, from, to int, version int64) *Write {
 		w := &Write{Partial: true}
 		for i := from; i < to; i++ {
-			op := createGroup(fmt.Sprint("g", i), fmt.Sprint("G", i, " ", version))
-			op.Kind, op.Version = kind, version
-			w.Ops = append(w.Ops, op)
+			body := fmt.Appendf(nil, `{"name":"Client %d %d","status":"ACTIVE"}`, i, version)
+			w.Ops = append(w.Ops, Op{Kind: kind, Table: "clients", ID: fmt.Sprint("c", i), Version: version, Body: body, Patch: body})
 		}
 		return w
 	}
@@ -180,6 +179,63 @@ func TestWhatIsDoneAlikeIsOneStatement(t *testing.T) {
 			t.Errorf("%s took %d statements, want %d", test.name, got, test.want)
 		}
 	}
+	var writes []*Write
+	for _, id := range []string{"c1", "c1", "c2"} {
+		w := whole(Updated, 0, 1, 2)
+		w.Ops[0].ID = id
+		writes = append(writes, w)
+	}
+	outs, errs := s.transact(t, "a", writes...)
+	var refusal *Refusal
+	if errs[0] != nil || errs[2] != nil || !errors.As(errs[1], &refusal) || refusal.Reason != Conflict {
+		t.Errorf("got %v", errs)
+	}
+	if outs[2].Position.Seq != 6 {
+		t.Errorf("the last write is at %+v", outs[2].Position)
+	}
+}
+
+// A group has its parent before it, and is there as long as one that it is the
+// parent of, also among writes that are made together.
+func TestWhatRefersToItsOwnTableIsMadeInOrder(t *testing.T) {
+	t.Parallel()
+	c := Cluster.Cluster(t)
+	s := openPostgresTest(t, c, c.Database(t), Options{}, onePrimary)
+	s.testHandle(t, "a")
+	child := createGroup("child", "Child")
+	child.Body = []byte(`{"name":"Child","parentId":"parent"}`)
+	parent := createGroup("parent", "Parent")
+	gone := func(id string) Op { return Op{Kind: Deleted, Table: "groups", ID: id, Version: 1} }
+	one := func(op Op) *Write { return &Write{Ops: []Op{op}} }
+	for _, test := range []struct {
+		name   string
+		writes []*Write
+		want   []Reason
+	}{
+		{"a child and its parent, by one", []*Write{{Ops: []Op{child, parent}}}, []Reason{NotFound}},
+		{"a child and its parent", []*Write{one(child), one(parent)}, []Reason{NotFound, ""}},
+		{"a child", []*Write{one(child)}, []Reason{""}},
+		{"a parent and its child go", []*Write{one(gone("parent")), one(gone("child"))}, []Reason{InUse, ""}},
+		{"a parent goes", []*Write{one(gone("parent"))}, []Reason{""}},
+		{"a parent and its child", []*Write{one(parent), one(child)}, []Reason{"", ""}},
+		{"a child and its parent go", []*Write{one(gone("child")), one(gone("parent"))}, []Reason{"", ""}},
+	} {
+		_, errs := s.transact(t, "a", test.writes...)
+		for i, err := range errs {
+			var refusal *Refusal
+			errors.As(err, &refusal)
+			if refusal == nil && (err != nil || test.want[i] != "") || refusal != nil && refusal.Reason != test.want[i] {
+				t.Errorf("%s: write %d: got %v, want %q", test.name, i, err, test.want[i])
+			}
+		}
+	}
+}
+
+// transact makes writes of an account in one group, in their order, and returns
+// what became of each.
+func (s *Shard) transact(t *testing.T, account string, writes ...*Write) ([]Committed, []error) {
+	t.Helper()
+	ctx := context.Background()
 	g := s.engine.(*postgresEngine).writes
 	conn, err := acquire(ctx, g.pool)
 	if err != nil {
@@ -187,18 +243,17 @@ func TestWhatIsDoneAlikeIsOneStatement(t *testing.T) {
 	}
 	defer conn.Release()
 	var group []*pending
-	for _, id := range []string{"g1", "g1", "g2"} {
-		w := whole(Updated, 0, 1, 2)
-		w.Ops[0].ID, w.Ops[0].Body = id, fmt.Appendf(nil, `{"name":"now %d"}`, len(group))
-		group = append(group, &pending{account: "a", write: w, done: make(chan struct{})})
+	for _, w := range writes {
+		group = append(group, &pending{account: account, write: w, done: make(chan struct{})})
 	}
-	var refusal *Refusal
-	if err := g.transact(ctx, conn, "a", group); err != nil || group[0].err != nil || group[2].err != nil || !errors.As(group[1].err, &refusal) || refusal.Reason != Conflict {
-		t.Errorf("got %v: %v, %v, %v", err, group[0].err, group[1].err, group[2].err)
+	if err := g.transact(ctx, conn, account, group); err != nil {
+		t.Fatal(err)
 	}
-	if group[2].out.Position.Seq != 6 {
-		t.Errorf("the last write is at %+v", group[2].out.Position)
+	outs, errs := make([]Committed, len(group)), make([]error, len(group))
+	for i, p := range group {
+		outs[i], errs[i] = p.out, p.err
 	}
+	return outs, errs
 }
 
 // settle lets what nobody waits for come to its end: nothing tells when.

@@ -3,9 +3,11 @@ package shards
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/tidwall/gjson"
 )
 
 // together adds the statements of all writes of a group. What is done alike to
@@ -42,7 +44,7 @@ func (t *transaction) together(batch *pgx.Batch, group []*pending) {
 				if e.op, e.n = &w.Ops[i], int64(i); e.op.Kind != kind {
 					continue
 				}
-				if len(run) > 0 && !run[0].alike(&e) {
+				if len(run) > 0 && !t.alike(&run[0], &e) {
 					flush()
 				}
 				run = append(run, e)
@@ -56,8 +58,19 @@ func (t *transaction) together(batch *pgx.Batch, group []*pending) {
 }
 
 // alike reports whether one statement can make both.
-func (e *entry) alike(other *entry) bool {
-	return e.op.Kind == other.op.Kind && e.op.Table == other.op.Table && e.op.Pair == nil && other.op.Pair == nil
+func (t *transaction) alike(a, b *entry) bool {
+	return a.op.Kind == b.op.Kind && a.op.Table == b.op.Table && !t.alone(a) && !t.alone(b)
+}
+
+// alone reports whether e has a statement of its own: for its pair, or because a
+// record of its table may refer to another one. What a statement's records refer
+// to is looked for at its end: a child could be made before its parent, and a
+// parent deleted before its child.
+func (t *transaction) alone(e *entry) bool {
+	return e.op.Pair != nil || slices.ContainsFunc(tableOf(t.schema, e.op.Table).refs, func(r reference) bool {
+		return r.table == e.op.Table && (e.op.Kind == Deleted ||
+			e.op.Kind == Created && gjson.GetBytes(e.op.Body, fieldOf(r.column)).Type == gjson.String)
+	})
 }
 
 // op renders a record's part in a write together with its change, which is
