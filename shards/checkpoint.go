@@ -36,8 +36,10 @@ const (
 	// began a moment ago. Most take a few milliseconds.
 	renewPatience = 50 * time.Millisecond
 	renewPause    = 200 * time.Microsecond
-	// longRead is when it is looked again whether a read of before goes on.
+	// longRead is when it is looked again whether a read of before goes on. It is
+	// twice as long after each try in vain, up to maxPause: writers wait for each.
 	longRead = 5 * time.Millisecond
+	maxPause = time.Second
 )
 
 // It does not wait in SQLite, whose pauses are longer than ours.
@@ -106,6 +108,7 @@ func (c *checkpointer) shorten() error {
 	if err != nil || w.size < c.limit {
 		return err
 	}
+	pause := longRead
 	for before := w.size; ; {
 		// Up to where the oldest read is.
 		if w, err = c.checkpoint("PASSIVE"); err != nil {
@@ -118,10 +121,10 @@ func (c *checkpointer) shorten() error {
 			if done, err := c.renew("RESTART"); done || err != nil {
 				return err
 			}
-			before = w.size
+			before, pause = w.size, min(2*pause, maxPause)
 		}
 		select {
-		case <-time.After(longRead):
+		case <-time.After(pause):
 		case <-c.quit:
 			return nil
 		}

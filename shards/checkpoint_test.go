@@ -2,6 +2,7 @@ package shards
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -72,6 +73,78 @@ func TestALongReadIsNotWaitedFor(t *testing.T) {
 	})
 }
 
+// Where reads that take longer than writers wait never pause, the WAL can't be
+// begun anew, and writers don't wait again and again for a try to.
+func TestWritersAreNotHeldUpForNothing(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, Options{})
+	h := s.testHandle(t, "a")
+	other := s.secondCheckpointer(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer cancel()
+	const length = renewPatience * 8 / 5
+	for i := range 3 {
+		all.Go(func() {
+			pause := time.NewTimer(time.Duration(i) * length / 3)
+			for {
+				select {
+				case <-pause.C:
+				case <-ctx.Done():
+					return
+				}
+				snap, _, err := s.again("a").open(context.Background())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer snap.Close()
+				time.AfterFunc(length, snap.Close)
+				pause.Reset(length)
+			}
+		})
+	}
+	n := 0
+	for range 3 {
+		s.writeMiB(t, h, &n)
+	}
+	all.Go(func() {
+		if err := other.shorten(); err != nil {
+			t.Error(err)
+		}
+	})
+	defer close(other.quit)
+	// The shard's own writer does not wait for it, so that the WAL goes on.
+	looks, held := 0, 0
+	for began := time.Now(); time.Since(began) < 80*renewPatience; looks++ {
+		s.write(t, h, fmt.Sprint("g", looks))
+		if other.writes.TryLock() {
+			other.writes.Unlock()
+		} else {
+			held++
+		}
+		time.Sleep(longRead)
+	}
+	t.Logf("held %d of %d", held, looks)
+	if held > looks/4 {
+		t.Errorf("writers are held up %d times of %d", held, looks)
+	}
+}
+
+// secondCheckpointer returns one more checkpointer of a shard's file, which does
+// only what it is told to, from 1 MiB on.
+func (s *Shard) secondCheckpointer(t *testing.T) *checkpointer {
+	t.Helper()
+	db, err := sql.Open("sqlite", sqliteDSN(s.Spec.DSN, "rw", checkpointPragmas))
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.SetMaxOpenConns(1)
+	t.Cleanup(func() { db.Close() })
+	return &checkpointer{path: s.Spec.DSN, db: db, limit: 1 << 20, quit: make(chan struct{})}
+}
+
 // Where a write begins the WAL anew while a read is waited for, there is nothing
 // to wait for any more.
 func TestAWriteBeginsTheWALAnew(t *testing.T) {
@@ -88,12 +161,8 @@ func TestAWriteBeginsTheWALAnew(t *testing.T) {
 	for range 3 {
 		s.writeMiB(t, h, &n)
 	}
-	other, err := startCheckpointer(s.Spec.DSN, s.opts.Log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer other.stop()
-	other.limit = 1 << 20
+	other := s.secondCheckpointer(t)
+	defer close(other.quit)
 	shortened := make(chan error, 1)
 	go func() { shortened <- other.shorten() }()
 	look := func(mode string) wal {
