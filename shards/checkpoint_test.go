@@ -23,7 +23,7 @@ func TestTheWALStaysShort(t *testing.T) {
 	var sizes []int64
 	for range 3 {
 		size := longestWAL(t)
-		if size <= 24<<20 {
+		if size <= 32<<20 {
 			return
 		}
 		sizes = append(sizes, size>>20)
