@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"time"
 
 	"gatehouse/shards"
@@ -17,7 +18,7 @@ type answer struct {
 	data     json.RawMessage
 	code     string // of the first error, "" where there is none
 	message  string
-	wait     string // Retry-After
+	wait     string // Retry-After, or what the first error says where others have data
 	bookmark string
 	at       shards.Position // of the bookmark
 }
@@ -62,7 +63,10 @@ func (d *deployment) ask(ctx context.Context, g *gateway, account, document stri
 		Data   json.RawMessage
 		Errors []struct {
 			Message    string
-			Extensions struct{ Code string }
+			Extensions struct {
+				Code       string
+				RetryAfter int
+			}
 		}
 	}
 	if err := json.Unmarshal(text, &out); err != nil {
@@ -70,7 +74,11 @@ func (d *deployment) ask(ctx context.Context, g *gateway, account, document stri
 	}
 	a := answer{data: out.Data, wait: response.Header.Get("Retry-After"), bookmark: response.Header.Get("Bookmark")}
 	if len(out.Errors) > 0 {
-		a.code, a.message = out.Errors[0].Extensions.Code, out.Errors[0].Message
+		first := out.Errors[0]
+		a.code, a.message = first.Extensions.Code, first.Message
+		if a.wait == "" && first.Extensions.RetryAfter > 0 {
+			a.wait = strconv.Itoa(first.Extensions.RetryAfter)
+		}
 	}
 	if a.bookmark != "" {
 		a.at, err = d.keys.ParseBookmark("account_"+account, a.bookmark)
