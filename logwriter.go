@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 )
 
 // maxUnwritten bounds the log lines that wait to be written, in bytes.
@@ -67,12 +68,16 @@ func (w *logWriter) pass() {
 	}
 }
 
-// Close returns when everything is written.
+// Close returns when everything is written, but waits only closeWithin for
+// whoever does not read: the process ends.
 func (w *logWriter) Close() error {
 	w.mu.Lock()
 	w.closed = true
 	w.waiting.Signal()
 	w.mu.Unlock()
-	<-w.done
+	select {
+	case <-w.done:
+	case <-time.After(closeWithin):
+	}
 	return nil
 }

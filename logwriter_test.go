@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestLogLinesAreKeptInOrder(t *testing.T) {
@@ -57,4 +58,24 @@ func TestNobodyReadsTheLog(t *testing.T) {
 	if kept+dropped != sent || dropped == 0 {
 		t.Errorf("%d lines were written and %d are said to be dropped, of %d", kept, dropped, sent)
 	}
+}
+
+// TestTheProcessEndsThoughNobodyReadsTheLog: Close does not wait for good.
+func TestTheProcessEndsThoughNobodyReadsTheLog(t *testing.T) {
+	t.Parallel()
+	reader, pipe := io.Pipe()
+	w := newLogWriter(pipe)
+	fmt.Fprintln(w, "a line")
+	closed := make(chan error, 1)
+	go func() { closed <- w.Close() }()
+	select {
+	case err := <-closed:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("it still waits")
+	}
+	_ = reader.Close()
+	<-w.done
 }
