@@ -32,9 +32,10 @@ func (c *devCommand) run(ctx context.Context, stdout, stderr io.Writer) error {
 		_ = at.release()
 		return err
 	}
-	lines := newLogWriter(stderr)
+	as := func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, nil) }
+	lines := newLogWriter(stderr, as)
 	defer lines.Close()
-	log := slog.New(slog.NewTextHandler(lines, nil))
+	log := slog.New(as(lines))
 	o, secrets, err := openDemo(ctx, at, log)
 	if err != nil {
 		_, _ = listener.Close(), at.release()

@@ -21,9 +21,10 @@ func (c *serveCommand) run(ctx context.Context, _, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	lines := newLogWriter(stderr)
+	as := logHandler(config)
+	lines := newLogWriter(stderr, as)
 	defer lines.Close()
-	log := newLog(config, lines)
+	log := slog.New(as(lines))
 	files, err := loadFiles(config, log)
 	if err != nil {
 		return err
@@ -126,13 +127,14 @@ func openServing(ctx context.Context, c config, options officeOptions) (*office,
 	return o, nil
 }
 
-func newLog(c config, w io.Writer) *slog.Logger {
+// logHandler returns how lines of the log are written.
+func logHandler(c config) func(io.Writer) slog.Handler {
 	level, _ := logLevel(c.Log.Level)
 	options := &slog.HandlerOptions{Level: level}
 	if c.Log.Format == "text" {
-		return slog.New(slog.NewTextHandler(w, options))
+		return func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, options) }
 	}
-	return slog.New(slog.NewJSONHandler(w, options))
+	return func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, options) }
 }
 
 // newAuthenticator also returns whether tokens are accepted, beside API keys.

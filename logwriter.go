@@ -1,8 +1,9 @@
 package main
 
 import (
-	"fmt"
+	"bytes"
 	"io"
+	"log/slog"
 	"sync"
 	"time"
 )
@@ -17,6 +18,7 @@ const maxUnwritten = 4 << 20
 // use. Close it.
 type logWriter struct {
 	to   io.Writer
+	as   func(io.Writer) slog.Handler
 	done chan struct{} // closed when everything is written
 
 	mu      sync.Mutex
@@ -26,8 +28,9 @@ type logWriter struct {
 	closed  bool
 }
 
-func newLogWriter(to io.Writer) *logWriter {
-	w := &logWriter{to: to, done: make(chan struct{})}
+// newLogWriter returns a writer of lines that are formatted as by as.
+func newLogWriter(to io.Writer, as func(io.Writer) slog.Handler) *logWriter {
+	w := &logWriter{to: to, as: as, done: make(chan struct{})}
 	w.waiting.L = &w.mu
 	go w.pass()
 	return w
@@ -57,8 +60,9 @@ func (w *logWriter) pass() {
 		}
 		lines, w.lines = w.lines, lines[:0]
 		if w.dropped > 0 {
-			lines = fmt.Appendf(lines, "gatehouse: %d log lines were dropped, since nobody read them in time\n", w.dropped)
-			w.dropped = 0
+			var notice bytes.Buffer
+			slog.New(w.as(&notice)).Warn("log lines were dropped, since nobody read them in time", "lines", w.dropped)
+			lines, w.dropped = append(lines, notice.Bytes()...), 0
 		}
 		w.mu.Unlock()
 		if len(lines) == 0 {
