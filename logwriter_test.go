@@ -69,7 +69,7 @@ func TestNobodyReadsTheLog(t *testing.T) {
 func TestTheProcessEndsThoughNobodyReadsTheLog(t *testing.T) {
 	t.Parallel()
 	reader, pipe := io.Pipe()
-	w := newLogWriter(pipe)
+	w := newLogWriter(pipe, textLog)
 	fmt.Fprintln(w, "a line")
 	closed := make(chan error, 1)
 	go func() { closed <- w.Close() }()
