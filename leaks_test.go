@@ -150,7 +150,15 @@ func TestPlantedLeaksAreFound(t *testing.T) {
 			defer cancel()
 			// The load is left out: a leak must be found every time, not by chance.
 			cmd := exec.CommandContext(ctx, binary, "-test.run", "^TestIsolationOf")
-			cmd.Env = append(os.Environ(), isoLeaking+"="+leak.name)
+			temp, err := os.MkdirTemp("", "leak") // short, for sockets; it ends without tidying up
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer os.RemoveAll(temp)
+			if err := os.Chmod(temp, 0o755); err != nil { // also for the user who runs PostgreSQL
+				t.Fatal(err)
+			}
+			cmd.Env = append(os.Environ(), isoLeaking+"="+leak.name, "TMPDIR="+temp)
 			out, err := cmd.CombinedOutput()
 			if err == nil {
 				t.Fatal("the isolation suite does not find it")
