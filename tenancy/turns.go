@@ -77,7 +77,7 @@ func NewTurns(processors int, concurrency int64) *Turns {
 type Turn struct {
 	turns  *Turns
 	member *member
-	begun  chan struct{} // closed when it may
+	begun  chan struct{} // closed when it may; nil where it need not wait
 
 	// What follows is guarded by the lock of turns.
 	inside bool
@@ -89,7 +89,7 @@ type Turn struct {
 // Wait returns when the account may compute. RATE_LIMITED where too many of the
 // account's operations wait already, UNAVAILABLE where it takes too long.
 func (t *Turns) Wait(ctx context.Context, account *Account) (*Turn, error) {
-	turn := &Turn{turns: t, begun: make(chan struct{})}
+	turn := &Turn{turns: t}
 	t.mu.Lock()
 	m := t.member(account)
 	turn.member = m
@@ -100,7 +100,11 @@ func (t *Turns) Wait(ctx context.Context, account *Account) (*Turn, error) {
 	if m.queue = append(m.queue, turn); len(m.queue) == 1 {
 		t.waiting = append(t.waiting, m)
 	}
-	t.advance(time.Now())
+	if t.advance(time.Now()); turn.inside {
+		t.mu.Unlock()
+		return turn, nil
+	}
+	turn.begun = make(chan struct{})
 	t.mu.Unlock()
 	patience := time.NewTimer(t.patience)
 	defer patience.Stop()
@@ -145,7 +149,9 @@ func (t *Turns) advance(now time.Time) {
 			turn.inside = true
 			m.inside++
 			t.start(turn, now)
-			close(turn.begun)
+			if turn.begun != nil {
+				close(turn.begun)
+			}
 			again = true
 		}
 	}
