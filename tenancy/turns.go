@@ -25,11 +25,11 @@ const (
 	crowd = 8
 )
 
-// Turns shares the processors of this instance between accounts. An account
-// that computes nothing never waits while another has more than its first
-// operation running, and while several are active one processor stays free for
-// whoever comes next; an account that is alone may use them all. Safe for
-// concurrent use.
+// Turns shares the processors of this instance between accounts. Operations
+// begin in the order in which they came, but for those of accounts that used
+// more than their portion of late, which come later. Such an account has one
+// operation that computes at a time, and more only where that leaves a processor
+// free for whoever comes next; alone it may use them all. Safe for concurrent use.
 type Turns struct {
 	processors  int
 	concurrency int64
@@ -37,8 +37,9 @@ type Turns struct {
 
 	mu       sync.Mutex
 	running  int // operations that compute
-	accounts map[string]*member
-	waiting  []*member // those with a queue, whose turn comes first
+	clock    stopwatch
+	accounts members
+	waiting  []*member // those with a queue
 	// latest is the account that was active last, and before it another one.
 	latest, before activity
 }
@@ -46,18 +47,6 @@ type Turns struct {
 type activity struct {
 	account string
 	at      time.Time
-}
-
-// member is an account with operations under way. It is there while it has any.
-type member struct {
-	account string
-	limits  Limits
-	running int // those that compute
-	inside  int // those that compute or wait for a disk or a network
-	queue   []*Turn
-	// rested is from when on the account may compute again, where its CPU time
-	// is limited.
-	rested time.Time
 }
 
 // NewTurns returns turns on so many processors; on GOMAXPROCS of them where 0.
@@ -70,28 +59,16 @@ func NewTurns(processors int, concurrency int64) *Turns {
 	if concurrency <= 0 {
 		concurrency = DefaultConcurrency
 	}
-	return &Turns{processors: processors, concurrency: concurrency, patience: maxWait, accounts: map[string]*member{}}
-}
-
-// Turn is an operation's right to compute. End it.
-type Turn struct {
-	turns  *Turns
-	member *member
-	begun  chan struct{} // closed when it may; nil where it need not wait
-
-	// What follows is guarded by the lock of turns.
-	inside bool
-	ended  bool
-	idle   int       // goroutines that wait for something else than a processor
-	since  time.Time // when it began to compute
+	return &Turns{processors: processors, concurrency: concurrency, patience: maxWait, accounts: members{of: map[string]*member{}}}
 }
 
 // Wait returns when the account may compute. RATE_LIMITED where too many of the
 // account's operations wait already, UNAVAILABLE where it takes too long.
 func (t *Turns) Wait(ctx context.Context, account *Account) (*Turn, error) {
-	turn := &Turn{turns: t}
+	now := time.Now()
+	turn := &Turn{turns: t, came: now}
 	t.mu.Lock()
-	m := t.member(account)
+	m := t.accounts.get(account, now)
 	turn.member = m
 	if len(m.queue) >= maxQueue {
 		t.mu.Unlock()
@@ -100,7 +77,7 @@ func (t *Turns) Wait(ctx context.Context, account *Account) (*Turn, error) {
 	if m.queue = append(m.queue, turn); len(m.queue) == 1 {
 		t.waiting = append(t.waiting, m)
 	}
-	if t.advance(time.Now()); turn.inside {
+	if t.advance(now); turn.inside {
 		t.mu.Unlock()
 		return turn, nil
 	}
@@ -121,52 +98,33 @@ func (t *Turns) Wait(ctx context.Context, account *Account) (*Turn, error) {
 	return nil, err
 }
 
-// member returns the account's, with its present limits.
-func (t *Turns) member(a *Account) *member {
-	m := t.accounts[a.ID]
-	if m == nil {
-		m = &member{account: a.ID}
-		t.accounts[a.ID] = m
-	}
-	m.limits = a.Limits
-	return m
-}
-
-// advance lets begin who may, an operation of each account in turn.
+// advance lets begin who may.
 func (t *Turns) advance(now time.Time) {
-	for again := true; again; {
-		again = false
-		for range len(t.waiting) {
-			m := t.waiting[0]
-			t.waiting = append(t.waiting[1:], m)
-			if !t.may(m, now) {
-				continue
-			}
-			turn := m.queue[0]
-			if m.queue = m.queue[1:]; len(m.queue) == 0 {
-				t.waiting = t.waiting[:len(t.waiting)-1]
-			}
-			turn.inside = true
-			m.inside++
-			t.start(turn, now)
-			if turn.begun != nil {
-				close(turn.begun)
-			}
-			again = true
+	for t.running < crowd*t.processors {
+		m := t.next(now)
+		if m == nil {
+			return
+		}
+		turn := m.queue[0]
+		m.queue = slices.Delete(m.queue, 0, 1)
+		t.left(m)
+		turn.inside = true
+		m.inside++
+		t.start(turn, now)
+		if turn.begun != nil {
+			close(turn.begun)
 		}
 	}
 }
 
-// start takes note that a turn computes.
-func (t *Turns) start(turn *Turn, now time.Time) {
-	m := turn.member
-	m.running++
-	t.running++
-	turn.since = now
-	if t.latest.account != m.account {
-		t.before = t.latest
+// next returns whose operation is to begin, nil where nobody's may.
+func (t *Turns) next(now time.Time) (first *member) {
+	for _, m := range t.waiting {
+		if t.may(m, now) && (first == nil || m.due().Before(first.due())) {
+			first = m
+		}
 	}
-	t.latest = activity{m.account, now}
+	return first
 }
 
 // may reports whether another operation of m may begin.
@@ -178,8 +136,8 @@ func (t *Turns) may(m *member, now time.Time) bool {
 	switch {
 	case int64(m.inside) >= concurrency, now.Before(m.rested):
 		return false
-	case m.running == 0:
-		return t.running < crowd*t.processors
+	case m.running == 0, m.running < t.processors && m.modest(now):
+		return true
 	}
 	return t.running < t.room(m, now)
 }
@@ -197,86 +155,36 @@ func (t *Turns) room(m *member, now time.Time) int {
 	return t.processors
 }
 
+// left takes an account off those that wait once nothing of it does.
+func (t *Turns) left(m *member) {
+	if len(m.queue) == 0 {
+		t.waiting = slices.DeleteFunc(t.waiting, func(other *member) bool { return other == m })
+	}
+}
+
+// start takes note that a turn computes.
+func (t *Turns) start(turn *Turn, now time.Time) {
+	m := turn.member
+	turn.since = t.clock.read(now, t.running, t.processors)
+	m.running++
+	t.running++
+	if t.latest.account != m.account {
+		t.before = t.latest
+	}
+	t.latest = activity{m.account, now}
+}
+
 // stop takes note that a turn does not compute any more.
 func (t *Turns) stop(turn *Turn, now time.Time) {
 	m := turn.member
+	used := t.clock.read(now, t.running, t.processors) - turn.since
 	m.running--
 	t.running--
-	if m.limits.CPU <= 0 {
-		return
-	}
-	// What was used beyond a second's allowance has to be waited for.
-	used := now.Sub(turn.since) * 1000 / time.Duration(m.limits.CPU)
-	if floor := now.Add(-time.Second); m.rested.Before(floor) {
-		m.rested = floor
-	}
-	if m.rested = m.rested.Add(used); m.rested.After(now) {
+	if m.uses(used, now, t.processors); m.rested.After(now) {
 		time.AfterFunc(m.rested.Sub(now), func() {
 			t.mu.Lock()
 			defer t.mu.Unlock()
-			now := time.Now()
-			t.advance(now)
-			t.forget(m, now)
+			t.advance(time.Now())
 		})
-	}
-}
-
-// Idle says that the operation waits for a disk or a network, so that others
-// may compute, and returns what says that it goes on. Going on is not waited
-// for, since the operation may hold what others need; what comes next waits the
-// longer. Several goroutines of the operation may be idle at once.
-func (turn *Turn) Idle() (resume func()) {
-	turn.change(func(now time.Time) {
-		if turn.idle++; turn.idle == 1 {
-			turn.turns.stop(turn, now)
-		}
-	})
-	return turn.resume
-}
-
-func (turn *Turn) resume() {
-	turn.change(func(now time.Time) {
-		if turn.idle--; turn.idle == 0 {
-			turn.turns.start(turn, now)
-		}
-	})
-}
-
-// change changes a turn that has not ended, and lets begin who may then.
-func (turn *Turn) change(f func(now time.Time)) {
-	t, now := turn.turns, time.Now()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !turn.ended {
-		f(now)
-		t.advance(now)
-	}
-}
-
-// End gives the turn back. Ending it again does nothing.
-func (turn *Turn) End() {
-	turn.change(func(now time.Time) {
-		turn.ended = true
-		t, m := turn.turns, turn.member
-		switch {
-		case !turn.inside: // it never began
-			m.queue = slices.DeleteFunc(m.queue, func(other *Turn) bool { return other == turn })
-			if len(m.queue) == 0 {
-				t.waiting = slices.DeleteFunc(t.waiting, func(other *member) bool { return other == m })
-			}
-		default:
-			m.inside--
-			if turn.idle == 0 {
-				t.stop(turn, now)
-			}
-		}
-		t.forget(m, now)
-	})
-}
-
-// forget drops an account that has nothing under way and no time to make up for.
-func (t *Turns) forget(m *member, now time.Time) {
-	if m.inside == 0 && len(m.queue) == 0 && !now.Before(m.rested) {
-		delete(t.accounts, m.account)
 	}
 }

@@ -3,6 +3,7 @@ package tenancy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -41,7 +42,7 @@ func (t *Turns) queued(test *testing.T, account string, n int) {
 	test.Helper()
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		t.mu.Lock()
-		m := t.accounts[account]
+		m := t.accounts.of[account]
 		ok := m != nil && len(m.queue) == n
 		t.mu.Unlock()
 		if ok {
@@ -81,6 +82,7 @@ func TestWhoComputesNothingNeverWaits(t *testing.T) {
 	turns, wait := newTurns(2)
 	noisy, quiet, other := &Account{ID: "noisy"}, &Account{ID: "quiet"}, &Account{ID: "other"}
 	first, second := take(t, turns, noisy), take(t, turns, noisy)
+	turns.used(noisy, time.Second)
 	_, begun := wait(t.Context(), noisy)
 	turns.queued(t, "noisy", 1)
 	take(t, turns, quiet).End()
@@ -93,34 +95,94 @@ func TestWhoComputesNothingNeverWaits(t *testing.T) {
 	soon(t, "it may begin, since nothing runs", begun)
 }
 
-func TestAccountsTakeTurns(t *testing.T) {
+// used has an account have computed for so long.
+func (t *Turns) used(a *Account, d time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.accounts.get(a, time.Now()).uses(d, time.Now(), t.processors)
+}
+
+func TestWhoUsesLittleIsServedInTheOrderOfArrival(t *testing.T) {
 	t.Parallel()
-	turns, wait := newTurns(1)
-	a, b := &Account{ID: "a"}, &Account{ID: "b"}
+	turns, wait := newTurns(2)
+	noisy, a, b := &Account{ID: "noisy"}, &Account{ID: "a"}, &Account{ID: "b"}
 	holders := []*Turn{}
-	for range crowd { // nobody may begin
+	for range 2 * crowd { // nobody may begin
 		holders = append(holders, take(t, turns, &Account{ID: "holder " + string(rune('a'+len(holders)))}))
 	}
-	turnA, _ := wait(t.Context(), a)
-	turns.queued(t, "a", 1)
-	_, secondA := wait(t.Context(), a)
-	turns.queued(t, "a", 2)
-	turnB, _ := wait(t.Context(), b)
-	turns.queued(t, "b", 1)
-	holders[0].End()
-	first := turnA()
-	holders[1].End()
-	turnB().End()
-	select {
-	case <-secondA:
-		t.Error("a's second came before b's first")
-	default:
+	turns.used(noisy, time.Second)
+	var order []<-chan struct{}
+	var held []func() *Turn
+	queue := func(a *Account, n int) {
+		turn, begun := wait(t.Context(), a)
+		turns.queued(t, a.ID, n)
+		order, held = append(order, begun), append(held, turn)
 	}
-	first.End()
-	for _, h := range holders[2:] {
+	queue(noisy, 1)
+	queue(a, 1)
+	queue(a, 2) // it uses little, so a second operation need not wait for its first
+	queue(b, 1)
+	for i, next := range []int{1, 2, 3, 0} {
+		holders[i].End()
+		soon(t, "nobody begins", order[next])
+		for _, later := range []int{1, 2, 3, 0}[i+1:] {
+			select {
+			case <-order[later]:
+				t.Errorf("%d began before its turn", later)
+			default:
+			}
+		}
+	}
+	for _, h := range holders[4:] {
 		h.End()
 	}
-	soon(t, "a's second never begins", secondA)
+	for _, turn := range held {
+		turn().End()
+	}
+}
+
+// TestWhatIsUsedIsForgotten looks at an account's use as time goes on.
+func TestWhatIsUsedIsForgotten(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	m := &member{}
+	if m.uses(100*time.Millisecond, now, 8); !m.modest(now) {
+		t.Error("a tenth of a second of eight processors is too much")
+	}
+	if m.uses(400*time.Millisecond, now, 8); m.modest(now) {
+		t.Error("half a second is not")
+	}
+	m.uses(time.Hour, now, 8)
+	if m.over(now.Add(remembered - 1)) {
+		t.Error("it is forgotten at once")
+	}
+	if !m.over(now.Add(remembered)) {
+		t.Error("an hour is held against it for longer than a second")
+	}
+
+	ms := members{of: map[string]*member{}}
+	for i := range 10 * manyMembers {
+		ms.get(&Account{ID: fmt.Sprint(i)}, now)
+	}
+	if n := len(ms.of); n > manyMembers {
+		t.Errorf("%d accounts are remembered that do nothing", n)
+	}
+}
+
+// TestProcessorsAreShared: who computes beside seven others on two processors
+// has used a quarter of the time that passed.
+func TestProcessorsAreShared(t *testing.T) {
+	t.Parallel()
+	var c stopwatch
+	now := time.Now()
+	before := c.read(now, 0, 2)
+	if d := c.read(now.Add(time.Second), 2, 2) - before; d != time.Second {
+		t.Errorf("two on two processors: %v", d)
+	}
+	before = c.read(now.Add(time.Minute), 0, 2)
+	if d := c.read(now.Add(time.Minute+time.Second), 8, 2) - before; d != time.Second/4 {
+		t.Errorf("eight on two processors: %v", d)
+	}
 }
 
 func TestWhoWaitsForADiskLeavesTheProcessor(t *testing.T) {
@@ -166,8 +228,9 @@ func TestWaitingIsBounded(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	turn.End()
-	if len(turns.accounts) != 0 || len(turns.waiting) != 0 || turns.running != 0 {
-		t.Errorf("left behind: %v, %v, %d running", turns.accounts, turns.waiting, turns.running)
+	turns.accounts.sweep(time.Now().Add(time.Minute))
+	if len(turns.accounts.of) != 0 || len(turns.waiting) != 0 || turns.running != 0 {
+		t.Errorf("left behind: %v, %v, %d running", turns.accounts.of, turns.waiting, turns.running)
 	}
 }
 
@@ -186,7 +249,7 @@ func TestAnAccountsOwnConcurrencyAndCPU(t *testing.T) {
 	slow := &Account{ID: "slow", Limits: Limits{CPU: 100}}
 	turn = take(t, turns, slow)
 	turns.mu.Lock()
-	turn.since = turn.since.Add(-150 * time.Millisecond) // it has computed as much as it may in 1.5 s
+	turn.since -= 150 * time.Millisecond // it has computed as much as it may in 1.5 s
 	turns.mu.Unlock()
 	turn.End()
 	start := time.Now()

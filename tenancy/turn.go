@@ -1,0 +1,69 @@
+package tenancy
+
+import (
+	"slices"
+	"time"
+)
+
+// Turn is an operation's right to compute. End it.
+type Turn struct {
+	turns  *Turns
+	member *member
+	came   time.Time
+	begun  chan struct{} // closed when it may; nil where it need not wait
+
+	// What follows is guarded by the lock of turns.
+	inside bool
+	ended  bool
+	idle   int           // goroutines that wait for something else than a processor
+	since  time.Duration // the clock when it began to compute
+}
+
+// Idle says that the operation waits for a disk or a network, so that others
+// may compute, and returns what says that it goes on. Going on is not waited
+// for, since the operation may hold what others need; what comes next waits the
+// longer. Several goroutines of the operation may be idle at once.
+func (turn *Turn) Idle() (resume func()) {
+	turn.change(func(now time.Time) {
+		if turn.idle++; turn.idle == 1 {
+			turn.turns.stop(turn, now)
+		}
+	})
+	return turn.resume
+}
+
+func (turn *Turn) resume() {
+	turn.change(func(now time.Time) {
+		if turn.idle--; turn.idle == 0 {
+			turn.turns.start(turn, now)
+		}
+	})
+}
+
+// change changes a turn that has not ended, and lets begin who may then.
+func (turn *Turn) change(f func(now time.Time)) {
+	t, now := turn.turns, time.Now()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !turn.ended {
+		f(now)
+		t.advance(now)
+	}
+}
+
+// End gives the turn back. Ending it again does nothing.
+func (turn *Turn) End() {
+	turn.change(func(now time.Time) {
+		turn.ended = true
+		t, m := turn.turns, turn.member
+		if !turn.inside { // it never began
+			m.queue = slices.DeleteFunc(m.queue, func(other *Turn) bool { return other == turn })
+			t.left(m)
+			return
+		}
+		m.inside--
+		if turn.idle == 0 {
+			t.stop(turn, now)
+		}
+	})
+}
