@@ -78,7 +78,7 @@ func (h *hand) upsert(_ context.Context, c *call) (any, shards.Position, error) 
 			}
 			version := r.version + 1
 			results[i] = result{client{r.id, version}, false, []userError{}}
-			statements = append(statements, c.update(r.id, version, b, body, when), c.change(at.Seq, i, "UPDATED", r.id, version, change, when))
+			statements = append(statements, c.update(r.id, version, p, b, body, when), c.change(at.Seq, i, "UPDATED", r.id, version, change, when))
 		}
 		return db.run(ctx, statements...)
 	})

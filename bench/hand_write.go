@@ -17,6 +17,8 @@ const (
 	insertClient = "INSERT INTO clients (account_id, id, version, created_at, updated_at, body, external_id_fold, name_fold, email_fold) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
 	updateClient = "UPDATE clients SET version = ?3, updated_at = ?5, body = ?6, external_id_fold = ?7, name_fold = ?8, email_fold = ?9" +
 		" WHERE account_id = ?1 AND id = ?2 AND version = ?4"
+	// updateOthers is of a patch that leaves alone what is folded.
+	updateOthers = "UPDATE clients SET version = ?3, updated_at = ?5, body = ?6 WHERE account_id = ?1 AND id = ?2 AND version = ?4"
 	insertChange = "INSERT INTO change (account_id, seq, n, kind, record_table, record_id, version, patch, actor, request_id, at)" +
 		" VALUES (?1, ?2, ?3, ?4, 'clients', ?5, ?6, ?7, ?8, ?9, ?10)"
 )
@@ -161,7 +163,7 @@ func (h *hand) update(_ context.Context, c *call) (any, shards.Position, error) 
 		}
 		version := found[0].version + 1
 		updated = client{in.ID, version, b.Name, b.Phone, when}
-		return db.run(ctx, c.update(in.ID, version, b, body, when), c.change(at.Seq, 0, "UPDATED", in.ID, version, change, when))
+		return db.run(ctx, c.update(in.ID, version, in.Patch, b, body, when), c.change(at.Seq, 0, "UPDATED", in.ID, version, change, when))
 	})
 	var out struct {
 		Update payload `json:"updateClient"`
@@ -186,10 +188,13 @@ func (c *call) insert(id string, b clientBody, body []byte, when string) stateme
 	}}
 }
 
-func (c *call) update(id string, version int64, b clientBody, body []byte, when string) statement {
-	return statement{text: updateClient, args: []any{
-		c.account, id, version, version - 1, when, string(body), fold(b.ExternalID), shards.Fold(b.Name), fold(b.Email),
-	}}
+func (c *call) update(id string, version int64, p patch, b clientBody, body []byte, when string) statement {
+	s := statement{text: updateOthers, args: []any{c.account, id, version, version - 1, when, string(body)}}
+	if p["externalId"] != nil || p["name"] != nil || p["email"] != nil {
+		s.text = updateClient
+		s.args = append(s.args, fold(b.ExternalID), shards.Fold(b.Name), fold(b.Email))
+	}
+	return s
 }
 
 // change adds the n-th change of a write to the history.

@@ -139,8 +139,9 @@ func (w *committer) put(ctx context.Context, account, at string, op *Op) error {
 		args := append([]any{account, op.ID, int64(1), at, at, string(op.Body)}, t.folded(op.Body)...)
 		n, err = w.conn.exec(ctx, t.sql.insert, args...)
 	case Updated:
-		args := append([]any{account, op.ID, op.Version + 1, op.Version, at, string(op.Body)}, t.folded(op.Body)...)
-		n, err = w.conn.exec(ctx, t.sql.update, args...)
+		text, folded := t.update(op)
+		args := append([]any{account, op.ID, op.Version + 1, op.Version, at, string(op.Body)}, folded...)
+		n, err = w.conn.exec(ctx, text, args...)
 	case Deleted:
 		n, err = w.conn.exec(ctx, t.sql.delete, account, op.ID, op.Version)
 	}

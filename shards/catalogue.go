@@ -33,7 +33,7 @@ func readCatalogue(ctx context.Context, pool *pgxpool.Pool) (map[string]*Table, 
 		return tables[name]
 	}
 	var table, name, other string
-	var is, nullable bool
+	var is, partial, nullable bool
 	var columns []string
 	for _, read := range []struct {
 		query string
@@ -50,16 +50,16 @@ func readCatalogue(ctx context.Context, pool *pgxpool.Pool) (map[string]*Table, 
 				}
 				return nil
 			}},
-		{`SELECT i.indrelid::regclass::text, c.relname, i.indisunique, array_agg(a.attname::text ORDER BY k.n) FROM pg_index i
+		{`SELECT i.indrelid::regclass::text, c.relname, i.indisunique, i.indpred IS NOT NULL, array_agg(a.attname::text ORDER BY k.n) FROM pg_index i
 			JOIN pg_class c ON c.oid = i.indexrelid CROSS JOIN unnest(i.indkey) WITH ORDINALITY k(attnum, n)
 			JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-			WHERE c.relnamespace = current_schema()::regnamespace AND NOT i.indisprimary GROUP BY 1, 2, 3 ORDER BY 1, 2`,
-			[]any{&table, &name, &is, &columns}, func() error {
+			WHERE c.relnamespace = current_schema()::regnamespace AND NOT i.indisprimary GROUP BY 1, 2, 3, 4 ORDER BY 1, 2`,
+			[]any{&table, &name, &is, &partial, &columns}, func() error {
 				if t := of(table); t.isRecord() {
 					if columns[0] != "account_id" {
 						return fmt.Errorf("index %s begins with %s, not with account_id", name, columns[0])
 					}
-					t.indexes = append(t.indexes, index{name: name, unique: is, columns: columns[1:]})
+					t.indexes = append(t.indexes, index{name: name, unique: is, partial: partial, columns: columns[1:]})
 				}
 				return nil
 			}},

@@ -49,11 +49,18 @@ func (t *Table) folded(body []byte) []any {
 	if len(t.folds) == 0 {
 		return nil
 	}
-	out := make([]any, len(t.folds)) // nil, and so NULL, where there is no text
+	out := make([]any, len(t.folds))
 	for i, f := range t.folds {
-		if v := gjson.GetBytes(body, f.field); v.Type == gjson.String {
-			out[i] = Fold(v.Str)
-		}
+		out[i] = f.of(body)
 	}
 	return out
+}
+
+// of returns the value of the column for a body: nil, and so NULL, where there
+// is no text.
+func (f fold) of(body []byte) any {
+	if v := gjson.GetBytes(body, f.field); v.Type == gjson.String {
+		return Fold(v.Str)
+	}
+	return nil
 }

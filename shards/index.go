@@ -26,6 +26,9 @@ func (p *Page) score(ix index) int {
 		return 0
 	}
 	first := ix.columns[0]
+	if ix.partial && first != p.By && !p.tests(first, Equal, In, StartsWith, Greater, GreaterOrEqual, Less, LessOrEqual) {
+		return 0 // rows without a value may be asked for too
+	}
 	ordered := first == p.Order.Column || len(ix.columns) > 1 && ix.columns[1] == p.Order.Column
 	rare := ix.unique && len(ix.columns) == 1 || p.Table.isFold(first)
 	ref := p.Table.refers(first)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -35,6 +36,8 @@ type index struct {
 	name    string
 	columns []string // without account_id
 	unique  bool
+	// partial: it has no rows without a value in its first column.
+	partial bool
 }
 
 // reference is a foreign key (account_id, column) -> table. SQLite gives its
@@ -109,15 +112,15 @@ func (t *Table) isRecord() bool {
 
 func (t *Table) readIndexes(ctx context.Context, db *sql.DB) error {
 	rows, err := db.QueryContext(ctx, `
-		SELECT l.name, l."unique", i.name FROM pragma_index_list(?) l, pragma_index_info(l.name) i
+		SELECT l.name, l."unique", l.partial, i.name FROM pragma_index_list(?) l, pragma_index_info(l.name) i
 		WHERE l.origin = 'c' ORDER BY l.name, i.seqno`, t.Name)
 	if err != nil {
 		return err
 	}
 	return each(rows, func() error {
 		var name, column string
-		var unique bool
-		if err := rows.Scan(&name, &unique, &column); err != nil {
+		var unique, partial bool
+		if err := rows.Scan(&name, &unique, &partial, &column); err != nil {
 			return err
 		}
 		last := len(t.indexes) - 1
@@ -125,7 +128,7 @@ func (t *Table) readIndexes(ctx context.Context, db *sql.DB) error {
 			if column != "account_id" {
 				return fmt.Errorf("index %s begins with %s, not with account_id", name, column)
 			}
-			t.indexes = append(t.indexes, index{name: name, unique: unique})
+			t.indexes = append(t.indexes, index{name: name, unique: unique, partial: partial})
 			return nil
 		}
 		t.indexes[last].columns = append(t.indexes[last].columns, column)
@@ -176,24 +179,35 @@ func camel(column string) string {
 }
 
 // statements are the texts that never change for a table.
-type statements struct{ insert, update, delete string }
+type statements struct{ insert, delete string }
 
 func (t *Table) render() statements {
-	cols, sets, marks := slices.Clone(recordColumns), "", ""
+	cols, marks := slices.Clone(recordColumns), ""
 	for _, f := range t.folds {
 		cols = append(cols, f.column)
-		sets += fmt.Sprintf(", %s = ?%d", f.column, len(cols))
 	}
 	for i := range cols {
 		marks += fmt.Sprintf(", ?%d", i+1)
 	}
 	return statements{
 		insert: "INSERT INTO " + t.Name + " (" + strings.Join(cols, ", ") + ") VALUES (" + marks[2:] + ")",
-		// created_at never changes: ?4 is the version that is expected.
-		update: "UPDATE " + t.Name + " SET version = ?3, updated_at = ?5, body = ?6" + sets +
-			" WHERE account_id = ?1 AND id = ?2 AND version = ?4",
 		delete: "DELETE FROM " + t.Name + " WHERE account_id = ?1 AND id = ?2 AND version = ?3",
 	}
+}
+
+// update returns the text of an update of a record on SQLite, with the folded
+// columns that op changes, and the values of those. SQLite writes the index of a
+// column anew that is set to what it was.
+func (t *Table) update(op *Op) (text string, folded []any) {
+	text = "UPDATE " + t.Name + " SET version = ?3, updated_at = ?5, body = ?6"
+	for _, f := range t.folds {
+		if op.changes(f.field) {
+			folded = append(folded, f.of(op.Body))
+			text += ", " + f.column + " = ?" + strconv.Itoa(6+len(folded))
+		}
+	}
+	// created_at never changes: ?4 is the version that is expected.
+	return text + " WHERE account_id = ?1 AND id = ?2 AND version = ?4", folded
 }
 
 func texts(ctx context.Context, db *sql.DB, query string, args ...any) ([]string, error) {

@@ -3,6 +3,8 @@ package shards
 import (
 	"encoding/json"
 	"fmt"
+
+	"github.com/tidwall/gjson"
 )
 
 // ChangeKind says what a change did to its record. Its values are those of the
@@ -45,10 +47,16 @@ type Op struct {
 	Version int64
 	// Body is the record afterwards; unused for Deleted.
 	Body []byte
-	// Patch is what the change log keeps: an RFC 7396 merge patch.
+	// Patch is what the change log keeps: an RFC 7396 merge patch. That of Updated
+	// has every field of the body that is another one afterwards.
 	Patch []byte
 	// Pair, where set, is put into its link table, or removed from it.
 	Pair *Pair
+}
+
+// changes reports whether the op may change a field of the body.
+func (o *Op) changes(field string) bool {
+	return o.Patch == nil || gjson.GetBytes(o.Patch, field).Exists()
 }
 
 // Pair is a row of a link table.

@@ -9,9 +9,9 @@ CREATE TABLE groups (
   FOREIGN KEY (account_id, parent_id) REFERENCES groups (account_id, id)
 ) {{.Options}};
 --bun:split
-CREATE UNIQUE INDEX groups_external_id ON groups (account_id, external_id);
+CREATE UNIQUE INDEX groups_external_id ON groups (account_id, external_id) WHERE external_id IS NOT NULL;
 --bun:split
-CREATE INDEX groups_external_id_fold ON groups (account_id, external_id_fold, id);
+CREATE INDEX groups_external_id_fold ON groups (account_id, external_id_fold, id) WHERE external_id_fold IS NOT NULL;
 --bun:split
 CREATE UNIQUE INDEX groups_name ON groups (account_id, name);
 --bun:split

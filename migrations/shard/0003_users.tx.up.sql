@@ -11,9 +11,9 @@ CREATE TABLE users (
   PRIMARY KEY (account_id, id)
 ) {{.Options}};
 --bun:split
-CREATE UNIQUE INDEX users_external_id ON users (account_id, external_id);
+CREATE UNIQUE INDEX users_external_id ON users (account_id, external_id) WHERE external_id IS NOT NULL;
 --bun:split
-CREATE INDEX users_external_id_fold ON users (account_id, external_id_fold, id);
+CREATE INDEX users_external_id_fold ON users (account_id, external_id_fold, id) WHERE external_id_fold IS NOT NULL;
 --bun:split
 CREATE UNIQUE INDEX users_email_fold ON users (account_id, email_fold);
 --bun:split

@@ -14,13 +14,13 @@ CREATE TABLE clients (
   FOREIGN KEY (account_id, owner_id) REFERENCES users (account_id, id)
 ) {{.Options}};
 --bun:split
-CREATE UNIQUE INDEX clients_external_id ON clients (account_id, external_id);
+CREATE UNIQUE INDEX clients_external_id ON clients (account_id, external_id) WHERE external_id IS NOT NULL;
 --bun:split
-CREATE INDEX clients_external_id_fold ON clients (account_id, external_id_fold, id);
+CREATE INDEX clients_external_id_fold ON clients (account_id, external_id_fold, id) WHERE external_id_fold IS NOT NULL;
 --bun:split
 CREATE INDEX clients_name_fold ON clients (account_id, name_fold, id);
 --bun:split
-CREATE INDEX clients_email_fold ON clients (account_id, email_fold, id);
+CREATE INDEX clients_email_fold ON clients (account_id, email_fold, id) WHERE email_fold IS NOT NULL;
 --bun:split
 CREATE INDEX clients_created_at ON clients (account_id, created_at, id);
 --bun:split

@@ -19,13 +19,13 @@ CREATE TABLE leads (
   FOREIGN KEY (account_id, group_id) REFERENCES groups (account_id, id)
 ) {{.Options}};
 --bun:split
-CREATE UNIQUE INDEX leads_external_id ON leads (account_id, external_id);
+CREATE UNIQUE INDEX leads_external_id ON leads (account_id, external_id) WHERE external_id IS NOT NULL;
 --bun:split
-CREATE INDEX leads_external_id_fold ON leads (account_id, external_id_fold, id);
+CREATE INDEX leads_external_id_fold ON leads (account_id, external_id_fold, id) WHERE external_id_fold IS NOT NULL;
 --bun:split
 CREATE INDEX leads_name_fold ON leads (account_id, name_fold, id);
 --bun:split
-CREATE INDEX leads_email_fold ON leads (account_id, email_fold, id);
+CREATE INDEX leads_email_fold ON leads (account_id, email_fold, id) WHERE email_fold IS NOT NULL;
 --bun:split
 CREATE INDEX leads_source_fold ON leads (account_id, source_fold, created_at, id);
 --bun:split

@@ -13,9 +13,9 @@ CREATE TABLE documents (
   FOREIGN KEY (account_id, author_id) REFERENCES users (account_id, id)
 ) {{.Options}};
 --bun:split
-CREATE UNIQUE INDEX documents_external_id ON documents (account_id, external_id);
+CREATE UNIQUE INDEX documents_external_id ON documents (account_id, external_id) WHERE external_id IS NOT NULL;
 --bun:split
-CREATE INDEX documents_external_id_fold ON documents (account_id, external_id_fold, id);
+CREATE INDEX documents_external_id_fold ON documents (account_id, external_id_fold, id) WHERE external_id_fold IS NOT NULL;
 --bun:split
 CREATE INDEX documents_title_fold ON documents (account_id, title_fold, id);
 --bun:split
