@@ -83,6 +83,13 @@ func leakedPages(by string) dataloader.Cache[key, *page] {
 	{"answers are kept without the scopes", []isoEdit{
 		{"resolvers/cached.go", "caller.Scopes.String()", "caller.Scopes.String()[:0]"},
 	}},
+	{"answers are recalled for any account", []isoEdit{
+		{"resolvers/recall.go", "\te := s.asked[", "\tfor _, any := range c.accounts {\n\t\tif any.asked[asking{scopes, asked.Method, string(asked.Text)}] != nil {\n\t\t\ts = any\n\t\t}\n\t}\n\te := s.asked["},
+	}},
+	{"answers are recalled for any scopes", []isoEdit{
+		{"resolvers/recall.go", "asking{request.Caller.Scopes.String(),", "asking{\"\","},
+		{"resolvers/recall.go", "asking{scopes,", "asking{scopes[:0],"},
+	}},
 	{"the projector does not ask for an edge's scope", []isoEdit{
 		{"resolvers/projection_load.go", "l != nil && x.may(", "l != nil && len(recs) == 0 && x.may("},
 	}},
@@ -107,25 +114,24 @@ func leakedPages(by string) dataloader.Cache[key, *page] {
 		{"shards/feed.go", "\tone := f.of[account]\n\tif one == nil {\n\t\tctx", "\tone := f.of[account]\n\tfor _, first := range f.of {\n\t\tone = first\n\t}\n\tif one == nil {\n\t\tctx"},
 	}},
 	{"answers are remembered by their document", []isoEdit{
-		{"transport/handler.go", "execute(operation, mediaType)\n\tif err", "leakedOf(params, operation, mediaType)\n\tif err"},
+		{"transport/handler.go", "execute(operation, mediaType)\n\tif err", "leakedOf(asked, operation, mediaType)\n\tif err"},
 		{"transport/handler.go", "\n// read returns what", `
 var leaked sync.Map
 
-func leakedOf(params *graphql.RawParams, operation *operation, mediaType string) (int, *graphql.Response, error) {
-	variables, _ := json.Marshal(params.Variables)
-	by := params.Query + string(variables)
+func leakedOf(asked tenancy.Asked, operation *operation, mediaType string) (int, *graphql.Response, error) {
+	by := string(asked.Text)
 	if response, ok := leaked.Load(by); ok {
 		return http.StatusOK, response.(*graphql.Response), nil
 	}
 	status, response, err := execute(operation, mediaType)
-	if err == nil && len(response.Errors) == 0 && params.Query[0] == 'q' {
+	if err == nil && len(response.Errors) == 0 && !strings.Contains(by, "mutation") {
 		leaked.Store(by, response)
 	}
 	return status, response, err
 }
 
 // read returns what`},
-		{"transport/handler.go", "\t\"log/slog\"\n\t\"net/http\"\n\t\"strings\"\n", "\t\"encoding/json\"\n\t\"log/slog\"\n\t\"net/http\"\n\t\"strings\"\n\t\"sync\"\n"},
+		{"transport/handler.go", "\t\"net/http\"\n\t\"strings\"\n", "\t\"net/http\"\n\t\"strings\"\n\t\"sync\"\n"},
 	}},
 }
 

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"gatehouse/shards"
+	"gatehouse/tenancy"
 )
 
 // cache keeps whole answers of queries, each with the position that it is
@@ -30,22 +31,24 @@ type shelf struct {
 	bytes   int
 	place   int // in the heap
 	answers map[cacheKey]*list.Element
-	recent  list.List // of *kept, the last used in front
+	// asked has those that are known by a request that they answer, too.
+	asked  map[asking]*list.Element
+	recent list.List // of *kept, the last used in front
 	// flights are answers that are being made.
 	flights map[flightKey]*flight
 }
 
 // kept is an answer.
 type kept struct {
-	key  cacheKey
-	at   shards.Position
-	data []byte // never changed
+	key   cacheKey
+	asked asking // none where empty; the cache's lock guards it
+	tenancy.Answered
 }
 
 // keptOverhead is about what an answer takes beside its data, in bytes.
 const keptOverhead = 256
 
-func (k *kept) size() int { return len(k.data) + keptOverhead }
+func (k *kept) size() int { return len(k.Data) + len(k.asked.text) + keptOverhead }
 
 func newCache(limit int) *cache {
 	return &cache{limit: limit, accounts: map[string]*shelf{}}
@@ -60,11 +63,11 @@ func (c *cache) get(account string, key cacheKey, at shards.Position) ([]byte, b
 		return nil, false
 	}
 	e := s.answers[key]
-	if e == nil || e.Value.(*kept).at != at {
+	if e == nil || e.Value.(*kept).At != at {
 		return nil, false
 	}
 	s.recent.MoveToFront(e)
-	return e.Value.(*kept).data, true
+	return e.Value.(*kept).Data, true
 }
 
 // put keeps an answer in place of an older one, and makes room for it.
@@ -76,24 +79,33 @@ func (c *cache) put(account string, k *kept) {
 	defer c.mu.Unlock()
 	s := c.shelf(account)
 	if e := s.answers[k.key]; e != nil {
-		if k.at.Before(e.Value.(*kept).at) {
+		if k.At.Before(e.Value.(*kept).At) {
 			return
 		}
 		c.drop(s, e)
 	}
-	s.answers[k.key] = s.recent.PushFront(k)
+	e := s.recent.PushFront(k)
+	s.answers[k.key] = e
+	if k.asked != (asking{}) {
+		s.asked[k.asked] = e
+	}
 	c.grow(s, k.size())
+	c.shrink()
+	c.tidy(s)
+}
+
+// shrink makes room.
+func (c *cache) shrink() {
 	for c.bytes > c.limit {
 		s := c.largest[0]
 		c.drop(s, s.recent.Back())
 	}
-	c.tidy(s)
 }
 
 func (c *cache) shelf(account string) *shelf {
 	s := c.accounts[account]
 	if s == nil {
-		s = &shelf{account: account, answers: map[cacheKey]*list.Element{}, flights: map[flightKey]*flight{}}
+		s = &shelf{account: account, answers: map[cacheKey]*list.Element{}, asked: map[asking]*list.Element{}, flights: map[flightKey]*flight{}}
 		c.accounts[account] = s
 		heap.Push(&c.largest, s)
 	}
@@ -109,6 +121,9 @@ func (c *cache) grow(s *shelf, by int) {
 func (c *cache) drop(s *shelf, e *list.Element) {
 	k := s.recent.Remove(e).(*kept)
 	delete(s.answers, k.key)
+	if s.asked[k.asked] == e {
+		delete(s.asked, k.asked)
+	}
 	c.grow(s, -k.size())
 	c.tidy(s)
 }

@@ -174,7 +174,7 @@ func TestTheCacheIsBoundedAndFair(t *testing.T) {
 	t.Parallel()
 	c := newCache(100_000)
 	put := func(account string, n int) {
-		c.put(account, &kept{key: cacheKey{byte(n), byte(n >> 8)}, at: shards.Position{Epoch: 1, Seq: 1}, data: make([]byte, 1000)})
+		c.put(account, &kept{key: cacheKey{byte(n), byte(n >> 8)}, asked: asking{text: fmt.Sprint(n)}, Answered: tenancy.Answered{At: shards.Position{Epoch: 1, Seq: 1}, Data: make([]byte, 1000)}})
 	}
 	for n := range 20 {
 		put("quiet", n)
@@ -190,12 +190,12 @@ func TestTheCacheIsBoundedAndFair(t *testing.T) {
 			t.Errorf("the quiet account's answer %d is gone", n)
 		}
 	}
-	c.put("huge", &kept{data: make([]byte, 50_000)})
+	c.put("huge", &kept{Answered: tenancy.Answered{Data: make([]byte, 50_000)}})
 	if c.accounts["huge"] != nil {
 		t.Error("one answer took half of the cache")
 	}
 	// An older answer does not take the place of a newer one.
-	c.put("quiet", &kept{key: cacheKey{1}, at: shards.Position{Epoch: 1, Seq: 0}})
+	c.put("quiet", &kept{key: cacheKey{1}, asked: asking{text: "1"}, Answered: tenancy.Answered{At: shards.Position{Epoch: 1}}})
 	if _, ok := c.get("quiet", cacheKey{1}, shards.Position{Epoch: 1, Seq: 1}); !ok {
 		t.Error("an older answer took the place of a newer one")
 	}
@@ -205,8 +205,8 @@ func TestTheCacheIsBoundedAndFair(t *testing.T) {
 		for e := s.recent.Front(); e != nil; e = e.Next() {
 			of += e.Value.(*kept).size()
 		}
-		if of != s.bytes || len(s.answers) != s.recent.Len() {
-			t.Errorf("%s: %d bytes counted, %d there; %d answers, %d in order", s.account, s.bytes, of, len(s.answers), s.recent.Len())
+		if of != s.bytes || len(s.answers) != s.recent.Len() || len(s.asked) != s.recent.Len() {
+			t.Errorf("%s: %d bytes counted, %d there; %d answers, %d in order, %d by what was asked", s.account, s.bytes, of, len(s.answers), s.recent.Len(), len(s.asked))
 		}
 		sum += of
 	}
@@ -236,7 +236,7 @@ func TestOneMakesTheAnswerForAllWhoWait(t *testing.T) {
 		}
 		landOther(nil)
 	}
-	land(&kept{key: cacheKey{1}, at: at, data: []byte("x")})
+	land(&kept{key: cacheKey{1}, Answered: tenancy.Answered{At: at, Data: []byte("x")}})
 	if got := same.wait(t.Context()); string(got) != "x" {
 		t.Errorf("got %q", got)
 	}

@@ -38,7 +38,7 @@ func (a *answers) takes(op *graphql.OperationContext, request *tenancy.Request) 
 }
 
 // respond answers from the cache, or by next, which a hit never meets.
-func (a *answers) respond(ctx context.Context, known *operation, variables map[string]any, request *tenancy.Request, next graphql.ResponseHandler) *graphql.Response {
+func (a *answers) respond(ctx context.Context, known *operation, op *graphql.OperationContext, request *tenancy.Request, next graphql.ResponseHandler) *graphql.Response {
 	var r *response
 	at, ok := request.Handle.Newest(ctx)
 	if !ok { // the response's own read says it
@@ -49,9 +49,10 @@ func (a *answers) respond(ctx context.Context, known *operation, variables map[s
 			return next(ctx)
 		}
 	}
-	key := keyOf(known, variables, request.Caller)
+	key := keyOf(known, op.Variables, request.Caller)
 	account := request.Caller.Account.ID
 	if data, ok := a.cache.get(account, key, at); ok {
+		a.cache.learn(account, key, request)
 		request.Cache = tenancy.CacheHit
 		return &graphql.Response{Data: data}
 	}
@@ -75,7 +76,9 @@ func (a *answers) respond(ctx context.Context, known *operation, variables map[s
 		return out
 	}
 	if at, ok := r.position(ctx); ok {
-		made = &kept{key: key, at: at, data: bytes.Clone(out.Data)}
+		made = &kept{key: key, asked: askingOf(request), Answered: tenancy.Answered{
+			At: at, Data: bytes.Clone(out.Data), Operation: op.Operation.Name, Price: request.Price,
+		}}
 	}
 	return out
 }

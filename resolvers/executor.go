@@ -60,7 +60,7 @@ func (e *Executor) DispatchOperation(ctx context.Context, op *graphql.OperationC
 			return nil
 		}
 		done = true
-		return e.kept.respond(ctx, known, op.Variables, request, func(ctx context.Context) *graphql.Response {
+		return e.kept.respond(ctx, known, op, request, func(ctx context.Context) *graphql.Response {
 			next, ctx := e.Executor.DispatchOperation(ctx, op)
 			return next(ctx)
 		})

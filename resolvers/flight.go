@@ -31,8 +31,8 @@ func (c *cache) board(account string, key cacheKey, at shards.Position) (waitFor
 	s.flights[k] = f
 	return nil, func(made *kept) {
 		if made != nil {
-			if made.at == at { // else the account has moved on meanwhile
-				f.data = made.data
+			if made.At == at { // else the account has moved on meanwhile
+				f.data = made.Data
 			}
 			c.put(account, made)
 		}

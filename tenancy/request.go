@@ -27,6 +27,11 @@ type Request struct {
 	Spending *Spending
 	// Turn is the request's right to compute; nil where nobody waits.
 	Turn *Turn
+	// Price is what the request's operation may cost, in points; 0 where nobody counts.
+	Price int64
+	// Asked is set where the request's answer depends on nothing but that, the
+	// caller's scopes and the account's data.
+	Asked *Asked
 	// Cache says what the read cache had for the request; "" where it took no part.
 	Cache CacheStatus
 	// Consistency is "" where the caller left it to us, which is AtBookmark.

@@ -75,10 +75,16 @@ func (a *Admission) charge(in *admitted, c *graphql.OperationContext, doc *guard
 	if points > most {
 		return &shards.Error{Code: shards.CostLimit, Message: fmt.Sprintf("the operation would cost more than %d points; ask for smaller pages", most)}
 	}
-	if s := in.request.Spending; s != nil {
-		return s.Request(points)
+	return a.take(in.request, points)
+}
+
+// take takes what an operation may cost.
+func (a *Admission) take(request *tenancy.Request, points int64) error {
+	request.Price = points
+	if request.Spending == nil || a.Prices == nil {
+		return nil
 	}
-	return nil
+	return request.Spending.Request(points)
 }
 
 // price works out what an operation costs, only once where it always costs the same.

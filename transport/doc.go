@@ -6,7 +6,8 @@
 // A request's way: method, Accept, Content-Type and announced size; admission
 // (who asks, and for which account); body and envelope; bookmark, consistency
 // and idempotency key; document, sent or named; its price; execution. What costs nothing to refuse is
-// refused first, and nobody's body is read before they are admitted.
+// refused first, and nobody's body is read before they are admitted. A body that
+// the read cache knows to the byte is not decoded again (docs/adr/0037).
 //
 // # Status codes
 //

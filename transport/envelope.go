@@ -9,6 +9,8 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/tidwall/gjson"
+
+	"gatehouse/tenancy"
 )
 
 const (
@@ -30,6 +32,14 @@ const (
 var members = []string{queryMember, operationMember, variablesMember, extensionsMember, documentIDMember}
 
 func malformed(message string) error { return badRequest(http.StatusBadRequest, message) }
+
+// decode reads what is asked.
+func decode(asked tenancy.Asked) (*graphql.RawParams, error) {
+	if asked.Method == http.MethodGet {
+		return decodeAddress(string(asked.Text))
+	}
+	return decodeEnvelope(asked.Text)
+}
 
 // decodeEnvelope reads a request as it is in a POST body (invariant 2). Members
 // that the draft doesn't know are passed over.

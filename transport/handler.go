@@ -25,7 +25,7 @@ const (
 
 // Config of a GraphQL endpoint.
 type Config struct {
-	Executor graphql.GraphExecutor
+	Executor Executor
 	// Guard, where set, is the Executor's source of documents, and bounds them.
 	Guard *guard.Guard
 	// Admission bounds what operations take.
@@ -50,6 +50,15 @@ type Config struct {
 	Origins []string
 	// Now is the clock of the log; time.Now where nil.
 	Now func() time.Time
+}
+
+// Executor is what the edge needs of resolvers. It is safe for concurrent use.
+type Executor interface {
+	graphql.GraphExecutor
+	// Recall returns what was answered to the very same of the same account and
+	// scopes, nil where that is not known. It is to be given only while it is
+	// exact, and to a request that keeps to all else.
+	Recall(request *tenancy.Request, asked tenancy.Asked) *tenancy.Answered
 }
 
 // Gate is what the edge needs of tenancy. It is safe for concurrent use.
@@ -149,24 +158,16 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer (&admitted{request}).rest()
-	params, err := h.read(ctx, w, r, request)
-	var t terms
-	if err == nil {
-		t, err = termsOf(r.Header, params.Extensions)
-	}
-	if err == nil {
-		err = t.apply(request)
-	}
+	asked, err := h.read(ctx, w, r, request)
 	if err != nil {
 		refuse(ctx, w, mediaType, request, err)
 		return
 	}
-	request.LastEventID = r.Header.Get("Last-Event-Id")
-	// A single response comes as an event only to those who want nothing else.
-	request.Incremental = wanted.always || (wanted.events || wanted.parts) && strings.Contains(params.Query, "@defer")
-	operation, err := h.pipeline.begin(r.Context(), ctx, request, params, carrier{
-		mutations: r.Method == http.MethodPost, subscriptions: wanted.events,
-	})
+	request.Incremental = wanted.always // or if it is asked for
+	operation, err := h.pipeline.recall(ctx, request, r.Header, asked)
+	if operation == nil && err == nil {
+		operation, err = h.begin(ctx, r, request, asked, wanted)
+	}
 	if err != nil {
 		refuse(ctx, w, mediaType, request, err)
 		return
@@ -228,23 +229,44 @@ func execute(operation *operation, mediaType string) (int, *graphql.Response, er
 	return http.StatusOK, response, nil
 }
 
-// read returns what is to be executed. The request's headers are kept back: what
-// is behind here has no use for a credential.
-func (h *handler) read(ctx context.Context, w http.ResponseWriter, r *http.Request, request *tenancy.Request) (*graphql.RawParams, error) {
+// read returns what is asked, when it may be computed.
+func (h *handler) read(ctx context.Context, w http.ResponseWriter, r *http.Request, request *tenancy.Request) (tenancy.Asked, error) {
+	asked := tenancy.Asked{Method: r.Method}
 	if r.Method == http.MethodGet {
-		if err := h.pipeline.limits.wait(ctx, request); err != nil {
-			return nil, err
-		}
-		return decodeAddress(r.URL.RawQuery)
+		asked.Text = []byte(r.URL.RawQuery)
+		return asked, h.pipeline.limits.wait(ctx, request)
 	}
-	body, err := readBody(w, r, h.maxBody)
-	if err == nil { // while it comes in nothing is computed
+	var err error
+	if asked.Text, err = readBody(w, r, h.maxBody); err == nil { // while it comes in nothing is computed
 		err = h.pipeline.limits.wait(ctx, request)
+	}
+	return asked, err
+}
+
+// begin begins the operation that is asked for.
+func (h *handler) begin(ctx context.Context, r *http.Request, request *tenancy.Request, asked tenancy.Asked, wanted accepted) (*operation, error) {
+	params, err := decode(asked)
+	if err != nil {
+		return nil, err
+	}
+	t, err := termsOf(r.Header, params.Extensions)
+	if err == nil {
+		err = t.apply(request)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return decodeEnvelope(body)
+	request.LastEventID = r.Header.Get("Last-Event-Id")
+	// A single response comes as an event only to those who want nothing else.
+	if (wanted.events || wanted.parts) && strings.Contains(params.Query, "@defer") {
+		request.Incremental = true
+	}
+	if saysAll(params) {
+		request.Asked = &asked
+	}
+	return h.pipeline.begin(r.Context(), ctx, request, params, carrier{
+		mutations: r.Method == http.MethodPost, subscriptions: wanted.events,
+	})
 }
 
 // refuse answers with err. request is nil before admission.

@@ -18,7 +18,7 @@ var errNoResponse = errors.New("the executor gave no response")
 // pipeline is the one way from a document to its responses. Every protocol goes
 // through it, so what it checks and accounts for holds on all of them.
 type pipeline struct {
-	executor graphql.GraphExecutor
+	executor Executor
 	guard    *guard.Guard // nil leaves documents to the executor
 	limits   Admission
 	// documents are those that can be named instead of sent.

@@ -13,14 +13,12 @@ type message struct {
 	payload  json.RawMessage // nil where there is none
 }
 
-// The members of a message, and of the payload of connection_init.
+// The members of a message, and of the payload of connection_init beside terms.
 const (
 	typeMember          = "type"
 	idMember            = "id"
 	payloadMember       = "payload"
 	authorizationMember = "authorization"
-	bookmarkMember      = "bookmark"
-	consistencyMember   = "consistency"
 )
 
 var errMessage = &closing{code: closeMalformed, reason: "Invalid message"}

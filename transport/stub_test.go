@@ -53,7 +53,7 @@ type Subscription {
 
 // newExecutor returns gqlgen's own executor on a schema whose fields are below;
 // only the code that gqlgen would generate is left out.
-func newExecutor(t testing.TB) *executor.Executor {
+func newExecutor(t testing.TB) stubExecutor {
 	t.Helper()
 	schema := gqlparser.MustLoadSchema(&ast.Source{Name: "stub", Input: stubSDL})
 	e := executor.New(&graphql.ExecutableSchemaMock{
@@ -84,8 +84,13 @@ func newExecutor(t testing.TB) *executor.Executor {
 		}
 		return out
 	})
-	return e
+	return stubExecutor{e}
 }
+
+// stubExecutor keeps no answers.
+type stubExecutor struct{ *executor.Executor }
+
+func (stubExecutor) Recall(*tenancy.Request, tenancy.Asked) *tenancy.Answered { return nil }
 
 func execute(ctx context.Context) *graphql.Response {
 	operation := graphql.GetOperationContext(ctx)

@@ -8,6 +8,13 @@ import (
 	"gatehouse/tenancy"
 )
 
+// The members that terms are in, of a request's extensions and of connection_init.
+const (
+	bookmarkMember    = "bookmark"
+	consistencyMember = "consistency"
+	idempotencyMember = "idempotencyKey"
+)
+
 // terms are what a client wants beside its operation. Each is a header, or a
 // member of the request's extensions for clients that can't set headers.
 type terms struct{ bookmark, consistency, idempotencyKey *string }
@@ -18,9 +25,9 @@ func termsOf(header http.Header, extensions map[string]any) (t terms, err error)
 		to           **string
 		name, member string
 	}{
-		{&t.bookmark, "Bookmark", "bookmark"},
-		{&t.consistency, "Consistency", "consistency"},
-		{&t.idempotencyKey, "Idempotency-Key", "idempotencyKey"},
+		{&t.bookmark, "Bookmark", bookmarkMember},
+		{&t.consistency, "Consistency", consistencyMember},
+		{&t.idempotencyKey, "Idempotency-Key", idempotencyMember},
 	} {
 		if *one.to, err = term(header.Values(one.name), extensions[one.member], one.name, one.member); err != nil {
 			return t, err
