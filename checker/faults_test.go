@@ -26,34 +26,36 @@ var faults = []struct {
 		{"shards/node.go", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"},
 	}},
 	{"writes are acknowledged before they are committed", []planted.Edit{
-		{"shards/transact.go", "\tbatch.Queue(\"COMMIT\")\n}\n\n// ended reads", "}\n\n// ended reads"},
-		{"shards/transact.go", "\tt.together(batch, group)\n\tbatch.Queue(\"COMMIT\")\n", "\tt.together(batch, group)\n"},
+		{"shards/onebyone.go", "\tbatch.Queue(\"COMMIT\")\n}\n\n// one makes", "}\n\n// one makes"},
+		{"shards/transact.go", "\tbatch.Queue(\"COMMIT\")\n\tresults", "\tresults"},
+		{"shards/transact.go", "return ended(results, 1)", "return nil"},
 		{"shards/transact.go", "if tag.String() != \"COMMIT\" {", "if tag.String() == \"\" {"},
-		{"shards/transact.go", "if conn.Conn().PgConn().TxStatus() != 'I' && !conn", "if err != nil && !conn"},
-		{"shards/groups.go", "\t\tif conn != nil {\n", "\t\tif conn != nil {\n\t\t\ttime.Sleep(5 * time.Millisecond)\n\t\t\t_, _ = conn.Exec(ctx, \"COMMIT\")\n"},
+		{"shards/transact.go", "if conn.Conn().PgConn().TxStatus() != 'I' && !conn", "if *err != nil && !conn"},
+		{"shards/groups.go", "\tif conn.Conn().IsClosed() {\n", "\ttime.Sleep(5 * time.Millisecond)\n\t_, _ = conn.Exec(context.Background(), \"COMMIT\")\n\tif conn.Conn().IsClosed() {\n"},
 	}},
 	{"what is acknowledged is not on disk", []planted.Edit{
 		{"shards/transact.go", "CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true)", "'off', true)"},
 	}},
 	{"numbers are taken at the insert", []planted.Edit{
-		{"shards/transact.go", " int64 // how many numbers are used\n", " int64 // how many numbers are used\n\tbase int64\n"},
-		{"shards/transact.go", "\tt.atOnce = true\n", "\tif err := t.allocate(ctx, len(group)); err != nil {\n\t\treturn false, err\n\t}\n\tt.atOnce = true\n"},
-		{"shards/transact.go", "Statement{raiseFirst, []any{t.account, t.seqs}}", "Statement{\"SELECT seq, epoch, state, trimmed, -1 FROM head WHERE account_id = $1\", []any{t.account}}"},
-		{"shards/transact.go", "\tb.WriteString(\" FOR UPDATE\")\n", ""},
-		{"shards/transact.go", "\tif seqs > 0 {\n\t\tqueue(batch, t.trace, Statement{raiseHead", "\tif seqs < 0 {\n\t\tqueue(batch, t.trace, Statement{raiseHead"},
-		{"shards/transact.go", "Position{t.head.Epoch, t.head.Seq + p.out.Position.Seq}", "Position{t.head.Epoch, t.base + p.out.Position.Seq}"},
-		{"shards/transact.go", "\tif t.atOnce {\n\t\tabove -= t.seqs\n\t}\n\treturn \"(SELECT seq FROM head WHERE account_id = \" + b.account + \" AND state = 'active') + \" + b.arg(above)", "\treturn b.arg(t.base+above) + \"::bigint\""},
+		{"shards/share.go", " int64 // how many numbers are used\n", " int64 // how many numbers are used\n\tbase int64\n"},
+		{"shards/transact.go", "\tbatch := &pgx.Batch{}\n\tbatch.Queue(beginWrite)\n\tends", "\tfor _, s := range a.shares {\n\t\tif err := s.allocate(ctx, a.conn); err != nil {\n\t\t\treturn false, err\n\t\t}\n\t}\n\tbatch := &pgx.Batch{}\n\tbatch.Queue(beginWrite)\n\tends"},
+		{"shards/share.go", "\tqueue(batch, s.trace, Statement{text, []any{s.account, s.seqs}})", "\t_ = text\n\tqueue(batch, s.trace, Statement{\"SELECT seq, epoch, state, trimmed, -1 FROM head WHERE account_id = $1\", []any{s.account}})"},
+		{"shards/share.go", " AND xmin = pg_current_xact_id()::xid", ""},
+		{"shards/onebyone.go", "\tb.WriteString(\" FOR UPDATE\")\n", ""},
+		{"shards/onebyone.go", "\tif seqs > 0 {\n\t\tqueue(batch, t.trace, Statement{raiseHead", "\tif seqs < 0 {\n\t\tqueue(batch, t.trace, Statement{raiseHead"},
+		{"shards/share.go", "Position{s.head.Epoch, s.head.Seq + w.out.Position.Seq}", "Position{s.head.Epoch, s.base + w.out.Position.Seq}"},
+		{"shards/share.go", "\tif s.atOnce {\n\t\tabove -= s.seqs\n\t}\n\treturn \"held.seq + \" + b.arg(above)", "\treturn b.arg(s.base+above) + \"::bigint\""},
 		{"shards/transact.go", "// lost returns", `// allocate takes numbers as a sequence would: for good, before the write.
-func (t *transaction) allocate(ctx context.Context, n int) error {
-	tx, err := t.conn.Begin(ctx)
+func (s *share) allocate(ctx context.Context, conn *pgxpool.Conn) error {
+	tx, err := conn.Begin(ctx)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback(ctx)
-	if _, err := tx.Exec(ctx, setWrite, t.account); err != nil {
+	if _, err := tx.Exec(ctx, setWrite, s.account, lockTimeout); err != nil {
 		return err
 	}
-	if err := tx.QueryRow(ctx, "UPDATE head SET seq = seq + $2 WHERE account_id = $1 RETURNING seq - $2", t.account, n).Scan(&t.base); err != nil {
+	if err := tx.QueryRow(ctx, "UPDATE head SET seq = seq + $2 WHERE account_id = $1 RETURNING seq - $2", s.account, len(s.writes)).Scan(&s.base); err != nil {
 		return err
 	}
 	return tx.Commit(ctx)
@@ -62,8 +64,8 @@ func (t *transaction) allocate(ctx context.Context, n int) error {
 // lost returns`},
 	}},
 	{"keys are forgotten", []planted.Edit{
-		{"shards/together.go", "\t\tif w.Key != nil {\n\t\t\tt.remember(", "\t\tif w.Key != nil && seqs < 0 {\n\t\t\tt.remember("},
-		{"shards/transact.go", "\tif w.Key != nil {\n\t\tt.remember(", "\tif w.Key != nil && seq < 0 {\n\t\tt.remember("},
+		{"shards/together.go", "\t\tif w.Key != nil {\n\t\t\ts.remember(", "\t\tif w.Key != nil && seqs < 0 {\n\t\t\ts.remember("},
+		{"shards/share.go", "\tif w.Key != nil {\n\t\ts.remember(", "\tif w.Key != nil && seq < 0 {\n\t\ts.remember("},
 	}},
 }
 

@@ -143,6 +143,7 @@ func (w *committer) group() bool {
 		}
 	}
 	for _, p := range group {
+		w.line.release(p.account)
 		close(p.done)
 	}
 	w.committed(len(group), waited)

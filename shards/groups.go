@@ -3,52 +3,71 @@ package shards
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// groups is what waits to be written to a PostgreSQL primary. What waits for
-// one account is one transaction, at most maxSavepoints of it and never waiting for
-// more; accounts don't wait for each other but for a connection.
+// groups is what waits to be written to a PostgreSQL primary. What waits is one
+// transaction, never waiting for more, whichever accounts it is of. Each has its
+// share of it under its own name, and whoever would hold up the others has a
+// transaction to itself.
 type groups struct {
 	pool   *pgxpool.Pool
 	schema map[string]*Table
 	now    func() time.Time
 	trace  func(Statement)
-	// committed is told of each group; see Options.Committed.
+	// committed is told of each transaction; see Options.Committed.
 	committed func(writes int, waited time.Duration)
 	// ring tells other gateways that an account was written to.
 	ring func(account string)
 
+	line *line
+	// apart has room for as many transactions of single accounts as may be under
+	// way at once: they may wait for locks, and leave connections to the others.
+	apart       chan struct{}
+	connections int
+
 	mu      sync.Mutex
-	waiting map[string][]*pending // an account has an entry while a worker writes for it
+	workers int                  // that take from the line
+	spoilt  map[string]time.Time // when an account last spoilt what others shared with it
 	stopped bool
-	workers sync.WaitGroup
+	running sync.WaitGroup
 }
 
 func newGroups(pool *pgxpool.Pool, schema map[string]*Table, opts Options) *groups {
+	connections := int(pool.Config().MaxConns)
 	return &groups{
-		pool: pool, schema: schema, now: opts.Now, trace: opts.Trace, committed: opts.Committed,
-		waiting: map[string][]*pending{},
+		pool: pool, schema: schema, now: opts.Now, trace: opts.Trace, committed: opts.Committed, connections: connections,
+		line: newLine(), apart: make(chan struct{}, max(1, connections-fewWorkers)), spoilt: map[string]time.Time{},
 	}
 }
 
 const (
-	// commitTimeout bounds a group, with the wait for a connection and for other
-	// gateways that write for the account.
+	// commitTimeout bounds a transaction, with the wait for a connection and for
+	// other gateways that write for the account.
 	commitTimeout = 10 * time.Second
 	// maxGroupOps is how many changes a group has, where not its first write alone
 	// has more: others wait for as long as they take.
 	maxGroupOps = 500
-	// maxSavepoints bounds the writes of a group by what a server keeps in memory
-	// of a transaction's savepoints, which is 64.
-	maxSavepoints = 32
+	// maxTogether is how many writes a group has. Those of one account may need a
+	// savepoint each, and a server keeps 64 of a transaction in memory.
+	maxTogether = 32
+	// maxShareOps is how many changes of one account may hold up its neighbours.
+	maxShareOps = 64
+	// fewWorkers take from the line whenever something waits. More would make the
+	// groups smaller, so another one begins only where enough accounts wait for it.
+	fewWorkers = 2
+	enough     = maxTogether
+	// keptApart is for how long an account that spoilt a transaction shares none.
+	keptApart = time.Second
 )
 
 // commit hands a write over and waits for it to be on disk, as committer.commit
-// does. It starts a worker where the account has none.
+// does.
 func (g *groups) commit(ctx context.Context, account string, write *Write) (Committed, error) {
 	if err := ctx.Err(); err != nil {
 		return Committed{}, err
@@ -74,77 +93,154 @@ func (g *groups) add(p *pending) error {
 	if g.stopped {
 		return errClosed
 	}
-	of, busy := g.waiting[p.account]
-	if len(of) == maxWaiting {
+	if !g.line.add(p) {
 		return errCrowded
 	}
-	g.waiting[p.account] = append(of, p)
-	if !busy {
-		g.workers.Go(func() { g.work(p.account) })
-	}
+	g.wake()
 	return nil
 }
 
-// take returns the account's next group, and nothing once there is none left:
-// then the account has no worker any more.
-func (g *groups) take(account string) []*pending {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	of := g.waiting[account]
-	var out []*pending
-	for ops := 0; len(of) > 0 && len(out) < maxSavepoints; of = of[1:] {
-		p := of[0]
-		if ops += p.ops(); ops > maxGroupOps && len(out) > 0 {
-			break
-		}
-		if p.state.CompareAndSwap(0, pendingTaken) {
-			out = append(out, p)
-		}
+// wake starts a worker where one is wanted. Its caller holds mu.
+func (g *groups) wake() {
+	waiting := g.line.accounts()
+	if waiting > 0 && g.workers < fewWorkers || waiting >= enough && g.workers < g.connections {
+		g.workers++
+		g.running.Go(func() {
+			for g.next() {
+			}
+		})
 	}
-	g.waiting[account] = of
-	if len(out) == 0 {
-		delete(g.waiting, account)
-	}
-	return out
 }
 
-// work commits what waits for an account until nothing does.
-func (g *groups) work(account string) {
-	for {
-		ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
-		// First the connection: what comes while it is waited for is in the group.
-		conn, err := acquire(ctx, g.pool)
-		group := g.take(account)
-		if len(group) > 0 {
-			waited := time.Since(group[0].since)
-			if err == nil {
-				err = g.transact(ctx, conn, account, group)
-			}
-			if err == nil {
-				g.committed(len(group), waited)
-				g.ring(account)
-			}
-			if errors.Is(err, context.DeadlineExceeded) { // of the group, not of a caller
-				err = unreachable(err)
-			}
-			for _, p := range group {
-				if err != nil && p.err == nil {
-					p.out, p.err = Committed{}, err
-				}
-				close(p.done)
-			}
+// next commits what waits; false where nothing does, and its worker ends.
+func (g *groups) next() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
+	defer cancel()
+	// First the connection: what comes while it is waited for is in the group.
+	conn, err := acquire(ctx, g.pool)
+	defer g.putBack(conn)
+	group := g.take()
+	if len(group) == 0 {
+		return false
+	}
+	waited := time.Since(group[0].since)
+	together, apart := g.divide(group)
+	if err == nil && len(together) > 0 {
+		var more []*share
+		together, more, err = g.commitTogether(ctx, conn, together)
+		apart = append(apart, more...)
+	}
+	g.finish(together, waited, err)
+	for _, s := range apart {
+		g.running.Go(func() { g.alone(s) })
+	}
+	return true
+}
+
+func (g *groups) take() []*pending {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	group := g.line.take(maxTogether, maxGroupOps)
+	if len(group) == 0 {
+		g.workers--
+	}
+	return group
+}
+
+// divide makes each account's writes a share, and takes those apart for which
+// others are not to wait.
+func (g *groups) divide(group []*pending) (together, apart []*share) {
+	of := make(map[string]*share, len(group))
+	for _, p := range group {
+		s := of[p.account]
+		if s == nil {
+			s = &share{groups: g, account: p.account, at: g.now().UTC()}
+			of[p.account], together = s, append(together, s)
 		}
-		if conn != nil {
-			if conn.Conn().IsClosed() {
-				g.pool.Reset() // the others are of the same server
-			}
-			conn.Release()
+		s.writes = append(s.writes, p)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	together = slices.DeleteFunc(together, func(s *share) bool {
+		alone := s.size() > maxShareOps || time.Since(g.spoilt[s.account]) < keptApart
+		if alone {
+			apart = append(apart, s)
 		}
-		cancel()
-		if len(group) == 0 {
-			return
+		return alone
+	})
+	return together, apart
+}
+
+// alone commits a share in a transaction of its own.
+func (g *groups) alone(s *share) {
+	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
+	defer cancel()
+	waited := time.Since(s.writes[0].since)
+	err := g.commitApart(ctx, s)
+	g.finish([]*share{s}, waited, err)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.wake() // for what has come for the account meanwhile
+}
+
+// commitApart waits for its turn among those that are alone, and commits.
+func (g *groups) commitApart(ctx context.Context, s *share) error {
+	select {
+	case g.apart <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-g.apart }()
+	conn, err := acquire(ctx, g.pool)
+	if err != nil {
+		return err
+	}
+	defer g.putBack(conn)
+	return g.commitAlone(ctx, conn, s)
+}
+
+// finish tells those who wait what has become of their writes. The error, where
+// there is one, is everybody's.
+func (g *groups) finish(shares []*share, waited time.Duration, err error) {
+	if errors.Is(err, context.DeadlineExceeded) { // of the group, not of a caller
+		err = unreachable(err)
+	}
+	writes := 0
+	for _, s := range shares {
+		writes += len(s.writes)
+		g.line.release(s.account)
+		if err == nil {
+			g.ring(s.account)
+		}
+		for _, p := range s.writes {
+			if err != nil && p.err == nil {
+				p.out, p.err = Committed{}, err
+			}
+			close(p.done)
 		}
 	}
+	if err == nil && writes > 0 {
+		g.committed(writes, waited)
+	}
+}
+
+// spoil takes note that an account's share was of no use to those that it was
+// together with: for a while it has its transactions to itself.
+func (g *groups) spoil(account string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	maps.DeleteFunc(g.spoilt, func(_ string, at time.Time) bool { return time.Since(at) >= keptApart })
+	g.spoilt[account] = time.Now()
+}
+
+func (g *groups) putBack(conn *pgxpool.Conn) {
+	if conn == nil {
+		return
+	}
+	if conn.Conn().IsClosed() {
+		g.pool.Reset() // the others are of the same server
+	}
+	conn.Release()
 }
 
 // stop commits what waits, ends the workers and closes the connections.
@@ -152,6 +248,6 @@ func (g *groups) stop() {
 	g.mu.Lock()
 	g.stopped = true
 	g.mu.Unlock()
-	g.workers.Wait()
+	g.running.Wait()
 	g.pool.Close()
 }

@@ -34,6 +34,11 @@ func TestAccountsTakeTurnsInLine(t *testing.T) {
 	gone := &pending{account: "quiet"}
 	gone.state.Store(pendingGivenUp)
 	l.add(gone)
+	release := func(accounts ...string) {
+		for _, account := range accounts {
+			l.release(account)
+		}
+	}
 	for _, want := range [][]string{
 		{"noisy", "quiet", "other", "noisy"},
 		{"quiet", "noisy", "noisy", "noisy"}, // the write that was given up takes no place
@@ -41,11 +46,16 @@ func TestAccountsTakeTurnsInLine(t *testing.T) {
 		if got := accounts(l.take(4, maxGroupOps)); !slices.Equal(got, want) {
 			t.Errorf("got %v, want %v", got, want)
 		}
+		if got := l.take(4, maxGroupOps); got != nil {
+			t.Errorf("got %v of accounts whose writes are under way", accounts(got))
+		}
+		release("other", "quiet", "noisy")
 	}
 	if rest := l.take(2*maxWaiting, maxGroupOps); len(rest) != maxWaiting-5 {
 		t.Errorf("%d are left", len(rest))
 	}
-	if l.take(1, maxGroupOps) != nil || len(l.waiting) != 0 {
+	release("noisy")
+	if l.take(1, maxGroupOps) != nil || len(l.waiting) != 0 || len(l.held) != 0 {
 		t.Error("something is left behind")
 	}
 }
@@ -61,6 +71,7 @@ func TestAGroupHasOnlySoManyChanges(t *testing.T) {
 		if got := len(l.take(maxGroup, maxGroupOps)); got != want {
 			t.Errorf("a group of %d, want %d", got, want)
 		}
+		l.release("a")
 	}
 }
 

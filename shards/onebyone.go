@@ -6,20 +6,28 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// oneByOne makes the group's writes in turn, each in its savepoint, so that one
+// transaction is one share's, whose writes are made one after the other.
+type transaction struct {
+	*share
+	conn    *pgxpool.Conn
+	changes int64
+	// before is what has to be sent ahead of the next statements.
+	before []string
+}
+
+// oneByOne makes the share's writes in turn, each in its savepoint, so that one
 // that is refused leaves the others. The error returned is everybody's.
-func (t *transaction) oneByOne(ctx context.Context, group []*pending) error {
-	if err := t.exec(ctx, "ROLLBACK"); err != nil { // of what was tried at once
-		return err
-	}
+func (t *transaction) oneByOne(ctx context.Context) error {
+	t.atOnce, t.seqs = false, 0
 	batch := &pgx.Batch{}
 	t.begin(batch)
 	if err := t.send(ctx, batch, t.began); err != nil {
 		return fault(ctx, t.conn, err)
 	}
-	for _, p := range group {
+	for _, p := range t.writes {
 		if err := t.one(ctx, p); err != nil {
 			return err
 		}
@@ -27,9 +35,39 @@ func (t *transaction) oneByOne(ctx context.Context, group []*pending) error {
 	batch = &pgx.Batch{}
 	t.end(batch, t.seqs, t.changes)
 	if err := t.send(ctx, batch, func(results pgx.BatchResults) error { return ended(results, batch.Len()) }); err != nil {
-		return t.lost(ctx, err)
+		return lost(ctx, t.conn, err)
 	}
 	return nil
+}
+
+// begin locks the head.
+func (t *transaction) begin(batch *pgx.Batch) {
+	batch.Queue(beginWrite)
+	batch.Queue(setWrite, t.account, lockTimeout)
+	b := newBuilder(postgresSQL, t.account)
+	headOf(b, 0)
+	b.WriteString(" FOR UPDATE")
+	queue(batch, t.trace, b.statement())
+}
+
+func (t *transaction) began(results pgx.BatchResults) error {
+	for range 2 { // of BEGIN and setWrite
+		if _, err := results.Exec(); err != nil {
+			return err
+		}
+	}
+	var err error
+	if t.head, err = takeHead(results); err == nil && t.head.state != stateActive {
+		err = errFenced
+	}
+	return err
+}
+
+func (t *transaction) end(batch *pgx.Batch, seqs, changes int64) {
+	if seqs > 0 {
+		queue(batch, t.trace, Statement{raiseHead, []any{t.account, seqs, changes}})
+	}
+	batch.Queue("COMMIT")
 }
 
 // one makes a write, or leaves in p.err why not. The error returned is everybody's.

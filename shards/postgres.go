@@ -166,7 +166,7 @@ func (e *postgresEngine) add(ctx context.Context, account string) error {
 	b.WriteString("INSERT INTO head (account_id, seq, epoch, state, trimmed) VALUES (" + b.account + ", 0, 1, 'active', 0) ON CONFLICT DO NOTHING")
 	batch := &pgx.Batch{}
 	batch.Queue(beginWrite)
-	batch.Queue(setWrite, account)
+	batch.Queue(setWrite, account, lockTimeout)
 	queue(batch, e.writes.trace, b.statement())
 	batch.Queue("COMMIT")
 	return fault(ctx, conn, conn.SendBatch(ctx, batch).Close())

@@ -242,15 +242,15 @@ func (s *Shard) transact(t *testing.T, account string, writes ...*Write) ([]Comm
 		t.Fatal(err)
 	}
 	defer conn.Release()
-	var group []*pending
+	of := &share{groups: g, account: account, at: g.now().UTC()}
 	for _, w := range writes {
-		group = append(group, &pending{account: account, write: w, done: make(chan struct{})})
+		of.writes = append(of.writes, &pending{account: account, write: w, done: make(chan struct{})})
 	}
-	if err := g.transact(ctx, conn, account, group); err != nil {
+	if err := g.commitAlone(ctx, conn, of); err != nil {
 		t.Fatal(err)
 	}
-	outs, errs := make([]Committed, len(group)), make([]error, len(group))
-	for i, p := range group {
+	outs, errs := make([]Committed, len(writes)), make([]error, len(writes))
+	for i, p := range of.writes {
 		outs[i], errs[i] = p.out, p.err
 	}
 	return outs, errs

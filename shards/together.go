@@ -10,33 +10,33 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// together adds the statements of all writes of a group. What is done alike to
+// together adds the statements of all the share's writes. What is done alike to
 // records of one table is one statement, for one record or for hundreds.
-func (t *transaction) together(batch *pgx.Batch, group []*pending) {
+func (s *share) together(batch *pgx.Batch) {
 	var seqs int64
 	var run []entry
 	flush := func() {
 		switch len(run) {
 		case 0:
 		case 1:
-			queue(batch, t.trace, t.op(&run[0]))
+			queue(batch, s.trace, s.op(&run[0]))
 		default:
-			queue(batch, t.trace, t.ops(run))
+			queue(batch, s.trace, s.ops(run))
 		}
 		run = nil
 	}
-	for _, p := range group {
-		w := p.write
-		p.out = Committed{At: t.at.Format(TimeFormat)}
+	for _, pending := range s.writes {
+		w := pending.write
+		pending.out = Committed{At: s.at.Format(TimeFormat)}
 		if len(w.Ops) > 0 {
 			seqs++
 		}
-		p.out.Position.Seq = seqs // above the head, which is not known yet
+		pending.out.Position.Seq = seqs // above the head, which is not known yet
 		if w.Absent != nil {
-			flush() // it sees what others of the group have made
-			queue(batch, t.trace, t.absent(w.Absent))
+			flush() // it sees what others of the share have made
+			queue(batch, s.trace, s.absent(w.Absent))
 		}
-		e := t.entry(w, seqs)
+		e := s.entry(w, seqs)
 		// Where another order would matter something is refused, and then they are
 		// made one by one, in theirs.
 		for _, kind := range [...]ChangeKind{Created, Updated, Deleted} {
@@ -44,30 +44,30 @@ func (t *transaction) together(batch *pgx.Batch, group []*pending) {
 				if e.op, e.n = &w.Ops[i], int64(i); e.op.Kind != kind {
 					continue
 				}
-				if len(run) > 0 && !t.alike(&run[0], &e) {
+				if len(run) > 0 && !s.alike(&run[0], &e) {
 					flush()
 				}
 				run = append(run, e)
 			}
 		}
 		if w.Key != nil {
-			t.remember(batch, w, seqs, p.out)
+			s.remember(batch, w, seqs, pending.out)
 		}
 	}
 	flush()
 }
 
 // alike reports whether one statement can make both.
-func (t *transaction) alike(a, b *entry) bool {
-	return a.op.Kind == b.op.Kind && a.op.Table == b.op.Table && !t.alone(a) && !t.alone(b)
+func (s *share) alike(a, b *entry) bool {
+	return a.op.Kind == b.op.Kind && a.op.Table == b.op.Table && !s.alone(a) && !s.alone(b)
 }
 
 // alone reports whether e has a statement of its own: for its pair, or because a
 // record of its table may refer to another one. What a statement's records refer
 // to is looked for at its end: a child could be made before its parent, and a
 // parent deleted before its child.
-func (t *transaction) alone(e *entry) bool {
-	return e.op.Pair != nil || slices.ContainsFunc(tableOf(t.schema, e.op.Table).refs, func(r reference) bool {
+func (s *share) alone(e *entry) bool {
+	return e.op.Pair != nil || slices.ContainsFunc(tableOf(s.schema, e.op.Table).refs, func(r reference) bool {
 		return r.table == e.op.Table && (e.op.Kind == Deleted ||
 			e.op.Kind == Created && gjson.GetBytes(e.op.Body, fieldOf(r.column)).Type == gjson.String)
 	})
@@ -75,39 +75,40 @@ func (t *transaction) alone(e *entry) bool {
 
 // op renders a record's part in a write together with its change, which is
 // left out where the record's version has moved (invariant 3).
-func (t *transaction) op(e *entry) Statement {
-	b, op := newBuilder(postgresSQL, t.account), e.op
+func (s *share) op(e *entry) Statement {
+	b, op := newBuilder(postgresSQL, s.account), e.op
 	id, at := b.arg(op.ID), b.arg(e.at)
-	table := tableOf(t.schema, op.Table)
-	b.WriteString("WITH record AS (")
+	table := tableOf(s.schema, op.Table)
+	b.WriteString("WITH held AS " + s.held(b) + ", record AS (")
 	if op.Kind == Created {
 		columns, values := "account_id, id, version, created_at, updated_at, body", b.account+", "+id+", 1, "+at+", "+at+", "+b.arg(string(op.Body))+"::json"
 		for i, v := range table.folded(op.Body) {
 			columns, values = columns+", "+table.folds[i].column, values+", "+b.arg(v)
 		}
-		b.WriteString("INSERT INTO " + table.Name + " (" + columns + ") VALUES (" + values + ") RETURNING 1")
+		b.WriteString("INSERT INTO " + table.Name + " (" + columns + ") SELECT " + values + " FROM held RETURNING 1")
 	} else {
 		if op.Kind == Updated {
 			b.WriteString("UPDATE " + table.Name + " SET version = version + 1, updated_at = " + at + ", body = " + b.arg(string(op.Body)) + "::json")
 			for i, v := range table.folded(op.Body) {
 				b.WriteString(", " + table.folds[i].column + " = " + b.arg(v))
 			}
+			b.WriteString(" FROM held")
 		} else {
-			b.WriteString("DELETE FROM " + table.Name)
+			b.WriteString("DELETE FROM " + table.Name + " USING held")
 		}
 		b.WriteString(" WHERE account_id = " + b.account + " AND id = " + id + " AND version = " + b.arg(op.Version) + " RETURNING 1")
 	}
-	from := "record"
-	if p := op.Pair; p != nil {
-		from = "record, pair"
-		l, parent, child := p.Link, b.arg(p.Parent), b.arg(p.Child)
-		if p.Remove {
-			b.WriteString("), pair AS (DELETE FROM " + l.Table + " WHERE account_id = " + b.account + " AND " + l.Parent + " = " + parent + " AND " + l.Child + " = " + child + " RETURNING 1")
+	from := "held, record"
+	if op.Pair != nil {
+		from = "held, record, pair"
+		l, parent, child := op.Pair.Link, b.arg(op.Pair.Parent), b.arg(op.Pair.Child)
+		if op.Pair.Remove {
+			b.WriteString("), pair AS (DELETE FROM " + l.Table + " USING held WHERE account_id = " + b.account + " AND " + l.Parent + " = " + parent + " AND " + l.Child + " = " + child + " RETURNING 1")
 		} else {
 			b.WriteString("), pair AS (INSERT INTO " + l.Table + " (account_id, " + l.Parent + ", " + l.Child + ") SELECT " + b.account + ", " + parent + ", " + child + " FROM record RETURNING 1")
 		}
 	}
-	t.change(b, 1, b.account+", "+t.seq(b, e.seq)+", "+b.arg(e.n)+"::bigint, "+b.arg(string(op.Kind))+", "+
+	s.change(b, 1, b.account+", "+s.number(b, e.seq)+", "+b.arg(e.n)+"::bigint, "+b.arg(string(op.Kind))+", "+
 		b.arg(op.Table)+", "+id+", "+b.arg(op.Version+1)+"::bigint, "+b.arg(nullable(op.Patch))+"::json, "+b.arg(e.actor)+"::json, "+
 		b.arg(e.write.RequestID)+", "+at+" FROM "+from)
 	return b.statement()
@@ -116,19 +117,20 @@ func (t *transaction) op(e *entry) Statement {
 // change ends a statement, whose last WITH is open, with the changes of what it
 // has written. Where all is made at once it fails unless there are n of them: a
 // write that left one out must not be committed.
-func (t *transaction) change(b *builder, n int, values string) {
+func (s *share) change(b *builder, n int, values string) {
 	insert := "INSERT INTO change (account_id, seq, n, kind, record_table, record_id, version, patch, actor, request_id, at) SELECT " + values
-	if !t.atOnce {
+	if !s.atOnce {
 		b.WriteString(") " + insert)
 		return
 	}
-	b.WriteString("), logged AS (" + insert + " RETURNING 1) SELECT 1 / (CASE count(*) WHEN " + b.arg(int64(n)) + " THEN 1 ELSE 0 END) FROM logged")
+	b.WriteString("), logged AS (" + insert + " RETURNING 1)" +
+		" SELECT 1 / (CASE count(*) WHEN " + b.arg(int64(n)) + " * (SELECT count(*) FROM held) THEN 1 ELSE 0 END) FROM logged")
 }
 
 // ops renders what op does for entries that are alike, as one statement: each
 // column of theirs is one parameter, a list.
-func (t *transaction) ops(run []entry) Statement {
-	b, table, kind := newBuilder(postgresSQL, t.account), tableOf(t.schema, run[0].op.Table), run[0].op.Kind
+func (s *share) ops(run []entry) Statement {
+	b, table, kind := newBuilder(postgresSQL, s.account), tableOf(s.schema, run[0].op.Table), run[0].op.Kind
 	at := b.arg(run[0].at)
 	var lists, names []string
 	list := func(name, of string, values any) {
@@ -147,21 +149,21 @@ func (t *transaction) ops(run []entry) Statement {
 			list(table.folds[i].column, "text", of)
 		}
 	}
-	b.WriteString("WITH op AS (SELECT * FROM unnest(" + strings.Join(lists, ", ") + ") op (" + strings.Join(names, ", ") + ")), record AS (")
+	b.WriteString("WITH held AS " + s.held(b) + ", op AS (SELECT * FROM unnest(" + strings.Join(lists, ", ") + ") op (" + strings.Join(names, ", ") + ")), record AS (")
 	// Two entries of one record are one row here, whose change the other one's lacks.
-	guard, from := " WHERE t.account_id = "+b.account+" AND t.id = op.id AND t.version = op.version RETURNING op.*", "record op"
+	guard, from := " WHERE t.account_id = "+b.account+" AND t.id = op.id AND t.version = op.version RETURNING op.*", "held, record op"
 	switch kind {
 	case Created:
 		b.WriteString("INSERT INTO " + table.Name + " (account_id, id, version, created_at, updated_at, body" + table.foldList(", %[1]s") + ") SELECT " +
-			b.account + ", op.id, 1, " + at + ", " + at + ", op.body::json" + table.foldList(", op.%[1]s") + " FROM op RETURNING id")
-		from = "op JOIN record ON record.id = op.id"
+			b.account + ", op.id, 1, " + at + ", " + at + ", op.body::json" + table.foldList(", op.%[1]s") + " FROM held, op RETURNING id")
+		from = "held, op JOIN record ON record.id = op.id"
 	case Updated:
 		b.WriteString("UPDATE " + table.Name + " t SET version = t.version + 1, updated_at = " + at + ", body = op.body::json" +
-			table.foldList(", %[1]s = op.%[1]s") + " FROM op" + guard)
+			table.foldList(", %[1]s = op.%[1]s") + " FROM held, op" + guard)
 	case Deleted:
-		b.WriteString("DELETE FROM " + table.Name + " t USING op" + guard)
+		b.WriteString("DELETE FROM " + table.Name + " t USING held, op" + guard)
 	}
-	t.change(b, len(run), b.account+", "+t.seq(b, 0)+" + op.seq, op.n, "+b.arg(string(kind))+", "+b.arg(table.Name)+
+	s.change(b, len(run), b.account+", "+s.number(b, 0)+" + op.seq, op.n, "+b.arg(string(kind))+", "+b.arg(table.Name)+
 		", op.id, op.version + 1, op.patch::json, op.actor::json, op.request_id, "+at+" FROM "+from)
 	return b.statement()
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,140 +18,151 @@ const (
 	// setWrite holds for the transaction only. A gateway that hangs must not
 	// hold a head for good, nor wait for one; an acknowledged write is on disk
 	// whatever the role's settings are (invariant 8).
-	setWrite = `SELECT set_config('app.account_id', $1, true), set_config('lock_timeout', '3s', true),
+	setWrite = `SELECT set_config('app.account_id', $1, true), set_config('lock_timeout', $2, true),
 		set_config('idle_in_transaction_session_timeout', '5s', true), set_config('synchronous_commit',
 		CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true)`
-	// raiseFirst takes the numbers of a group that is made at once, and returns the
-	// head as it was.
-	raiseFirst = `UPDATE head SET seq = seq + $2 WHERE account_id = $1 AND state = 'active' RETURNING seq - $2, epoch, state, trimmed, -1`
-	// raiseHead counts the group's changes: a write that left one out must not
-	// be committed, and 'torn' is no state.
-	raiseHead = `UPDATE head SET seq = seq + $2, state = CASE WHEN state = 'active' AND (SELECT count(*) FROM change c
-		WHERE c.account_id = $1 AND c.seq > head.seq) = $3 THEN state ELSE 'torn' END WHERE account_id = $1`
+	// setNext goes on to the next account. The policies show one at a time.
+	setNext = "SELECT set_config('app.account_id', $1, true)"
+	// lockTimeout bounds an account's wait for its own locks, sharedLockTimeout
+	// its neighbours'. They don't wait for heads, and all else that an account
+	// locks lies behind its head: what is left is somebody at a console.
+	lockTimeout       = "3s"
+	sharedLockTimeout = "50ms"
 )
 
 // errUnknown is the answer when the connection is lost with a write on it.
 var errUnknown = &Error{Code: Unavailable, Message: "it is not known whether the write was made; send it again with the same idempotency key, or look", RetryAfter: time.Second}
 
-// transact commits the writes of one account's group. A write's own failure is
-// left in its err; the error returned is everybody's.
-func (g *groups) transact(ctx context.Context, conn *pgxpool.Conn, account string, group []*pending) (err error) {
-	t := &transaction{groups: g, conn: conn, account: account, at: g.now().UTC()}
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("panic in a transaction: %v\n%s", r, debug.Stack())
+// commitTogether commits the shares of several accounts in one transaction. It
+// returns those that were in it, the error being that of each, and those that
+// are to be committed apart, of which nothing has happened.
+func (g *groups) commitTogether(ctx context.Context, conn *pgxpool.Conn, all []*share) (in, apart []*share, err error) {
+	in = all
+	defer cleanUp(ctx, conn, &err)
+	for len(in) > 0 {
+		a := attempt{conn: conn, shares: in, together: true}
+		made, err := a.commit(ctx)
+		switch {
+		case err != nil:
+			return in, apart, err
+		case !made && a.failed == nil: // nobody knows whose fault it is
+			return nil, append(apart, in...), nil
+		case !made:
+			g.spoil(a.failed.account)
 		}
-		if conn.Conn().PgConn().TxStatus() != 'I' && !conn.Conn().IsClosed() {
-			_, _ = conn.Exec(ctx, "ROLLBACK") // the pool drops a connection where it fails
+		in = slices.DeleteFunc(in, func(s *share) bool {
+			leaves := s == a.failed || made && s.skipped
+			if leaves {
+				apart = append(apart, s)
+			}
+			return leaves
+		})
+		if made {
+			break
 		}
-	}()
-	done, err := t.allAtOnce(ctx, group)
-	if err != nil || done {
+	}
+	return in, apart, nil
+}
+
+// commitAlone commits a share in a transaction of its own. A write's own failure
+// is left in its err; the error returned is everybody's.
+func (g *groups) commitAlone(ctx context.Context, conn *pgxpool.Conn, s *share) (err error) {
+	defer cleanUp(ctx, conn, &err)
+	a := attempt{conn: conn, shares: []*share{s}}
+	if made, err := a.commit(ctx); made || err != nil {
 		return err
 	}
-	t.atOnce, t.seqs = false, 0
-	return t.oneByOne(ctx, group)
+	return (&transaction{share: s, conn: conn}).oneByOne(ctx)
 }
 
-// transaction is one group's. Its statements are sent many at a time.
-type transaction struct {
-	*groups
-	conn    *pgxpool.Conn
-	account string
-	at      time.Time
-	head    head
-	seqs    int64 // how many numbers are used
-	changes int64
-	// atOnce: the head is raised already, by seqs, and each statement fails where
-	// it leaves a change out.
-	atOnce bool
-	// before is what has to be sent ahead of the next statements.
-	before []string
-}
-
-// allAtOnce makes all writes of the group in one round trip, in the hope that
-// nothing speaks against any of them. Where something does, or somebody has
-// used a key before, nothing has happened, and it returns false.
-func (t *transaction) allAtOnce(ctx context.Context, group []*pending) (bool, error) {
-	t.atOnce = true
-	for _, p := range group {
-		if len(p.write.Ops) > 0 {
-			t.seqs++
-		}
+// cleanUp makes an error of a panic, and leaves no transaction open.
+func cleanUp(ctx context.Context, conn *pgxpool.Conn, err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("panic in a transaction: %v\n%s", r, debug.Stack())
 	}
+	if conn.Conn().PgConn().TxStatus() != 'I' && !conn.Conn().IsClosed() {
+		_, _ = conn.Exec(ctx, "ROLLBACK") // the pool drops a connection where it fails
+	}
+}
+
+// attempt makes all writes of its shares in one transaction and one round trip,
+// in the hope that nothing speaks against any of them.
+type attempt struct {
+	conn   *pgxpool.Conn
+	shares []*share
+	// together: a share whose head is not free is skipped.
+	together bool
+	// failed is the share that something spoke against, where one is to blame.
+	failed *share
+}
+
+// commit returns false where something spoke against a write, or somebody has
+// used a key before: then nothing has happened.
+func (a *attempt) commit(ctx context.Context) (made bool, err error) {
 	batch := &pgx.Batch{}
-	t.open(batch)
-	// The head is locked first: what waits for it comes after this transaction
-	// in the account's history.
-	queue(batch, t.trace, Statement{raiseFirst, []any{t.account, t.seqs}})
-	t.together(batch, group)
-	batch.Queue("COMMIT")
-	err := t.send(ctx, batch, func(results pgx.BatchResults) error {
-		if err := t.began(results); err != nil {
-			return err
+	batch.Queue(beginWrite)
+	ends := make([]int, len(a.shares)) // of each share's statements in the batch
+	for i := range a.shares {
+		if !a.render(batch, i) {
+			return false, nil
 		}
-		return ended(results, batch.Len()-begun)
-	})
+		ends[i] = batch.Len()
+	}
+	batch.Queue("COMMIT")
+	results := a.conn.SendBatch(ctx, batch)
+	err = a.take(results, ends)
+	if closeErr := results.Close(); err == nil {
+		err = closeErr
+	}
 	var refusal *pgconn.PgError
 	switch {
 	case err == nil:
-	case (errors.As(err, &refusal) || errors.Is(err, errMoved)) && !t.conn.Conn().IsClosed() && !passing(err):
-		return false, nil
+		return true, nil
+	case a.conn.Conn().IsClosed() || !errors.As(err, &refusal) && !errors.Is(err, errMoved), passing(err) && !(a.together && waited(refusal)):
+		return false, lost(ctx, a.conn, err)
+	}
+	_, err = a.conn.Exec(ctx, "ROLLBACK")
+	return false, fault(ctx, a.conn, err)
+}
+
+// render adds a share's statements. One that panics, which before neighbours is
+// no more than to have failed, will do so again where it is alone.
+func (a *attempt) render(batch *pgx.Batch, i int) (ok bool) {
+	s := a.shares[i]
+	if a.together {
+		defer func() {
+			if recover() != nil {
+				ok, a.failed = false, s
+			}
+		}()
+	}
+	switch {
+	case i > 0:
+		batch.Queue(setNext, s.account)
+	case a.together:
+		batch.Queue(setWrite, s.account, sharedLockTimeout)
 	default:
-		return false, t.lost(ctx, err)
+		batch.Queue(setWrite, s.account, lockTimeout)
 	}
-	for _, p := range group {
-		p.out.Position = Position{t.head.Epoch, t.head.Seq + p.out.Position.Seq}
+	s.raise(batch, a.together)
+	s.together(batch)
+	return true
+}
+
+// take reads the results of what was sent.
+func (a *attempt) take(results pgx.BatchResults, ends []int) error {
+	if _, err := results.Exec(); err != nil { // of BEGIN
+		return err
 	}
-	return true, nil
-}
-
-// lost returns what a failure to send a COMMIT, or of it, is to the callers.
-func (t *transaction) lost(ctx context.Context, err error) error {
-	var known *Error
-	if t.conn.Conn().IsClosed() && !errors.As(err, &known) && !pgconn.SafeToRetry(err) {
-		unknown := *errUnknown
-		unknown.Err = err
-		return &unknown
-	}
-	return fault(ctx, t.conn, err)
-}
-
-// begun is how many results there are up to and with the head's.
-const begun = 3
-
-func (t *transaction) open(batch *pgx.Batch) {
-	batch.Queue(beginWrite)
-	batch.Queue(setWrite, t.account)
-}
-
-// begin locks the head of a group that is made one by one.
-func (t *transaction) begin(batch *pgx.Batch) {
-	t.open(batch)
-	b := newBuilder(postgresSQL, t.account)
-	headOf(b, 0)
-	b.WriteString(" FOR UPDATE")
-	queue(batch, t.trace, b.statement())
-}
-
-func (t *transaction) began(results pgx.BatchResults) error {
-	for range begun - 1 {
-		if _, err := results.Exec(); err != nil {
+	at := 1
+	for i, s := range a.shares {
+		if err := s.take(results, ends[i]-at, a.together); err != nil {
+			a.failed = s
 			return err
 		}
+		at = ends[i]
 	}
-	var err error
-	if t.head, err = takeHead(results); err == nil && t.head.state != stateActive {
-		err = errFenced
-	}
-	return err
-}
-
-func (t *transaction) end(batch *pgx.Batch, seqs, changes int64) {
-	if seqs > 0 {
-		queue(batch, t.trace, Statement{raiseHead, []any{t.account, seqs, changes}})
-	}
-	batch.Queue("COMMIT")
+	return ended(results, 1)
 }
 
 // ended reads n results, the last of which is that of COMMIT.
@@ -168,55 +180,18 @@ func ended(results pgx.BatchResults, n int) error {
 	return nil
 }
 
-// whole adds the statements of a write. Its number is seq above the head's.
-func (t *transaction) whole(batch *pgx.Batch, w *Write, seq int64, out Committed) {
-	if w.Absent != nil {
-		queue(batch, t.trace, t.absent(w.Absent))
-	}
-	e := t.entry(w, seq)
-	for i := range w.Ops {
-		e.op, e.n = &w.Ops[i], int64(i)
-		queue(batch, t.trace, t.op(&e))
-	}
-	if w.Key != nil {
-		t.remember(batch, w, seq, out)
-	}
+// waited reports whether a server refused to wait any longer for a lock.
+func waited(refusal *pgconn.PgError) bool {
+	return refusal != nil && (refusal.Code == "55P03" || refusal.Code == "40P01") // lock_timeout, deadlock
 }
 
-// entry returns a write's entry without an op. Its number is seq above the head's.
-func (t *transaction) entry(w *Write, seq int64) entry {
-	return entry{account: t.account, seq: seq, write: w, actor: actorText(w), at: t.at.Format(TimeFormat)}
-}
-
-// absent renders a statement that fails where the page is not empty.
-func (t *transaction) absent(p *Page) Statement {
-	b := newBuilder(postgresSQL, t.account)
-	b.WriteString("SELECT 1 / (1 - least(n, 1)) FROM (")
-	p.count(b)
-	b.WriteString(") present(parent, n)")
-	return b.statement()
-}
-
-// divisionByZero is how absent's statement fails.
-const divisionByZero = "22012"
-
-// remember adds the statements that keep a write's key.
-func (t *transaction) remember(batch *pgx.Batch, w *Write, seq int64, out Committed) {
-	b := newBuilder(postgresSQL, t.account)
-	b.WriteString("DELETE FROM idempotency WHERE account_id = " + b.account + " AND at < " + b.arg(expired(t.at)))
-	queue(batch, t.trace, b.statement())
-	b = newBuilder(postgresSQL, t.account)
-	b.WriteString("INSERT INTO idempotency (account_id, key, field, input, seq, result, at) VALUES (" + b.account + ", " + b.arg(w.Key.Key) + ", " +
-		b.arg(w.Key.Field) + ", " + b.arg(w.Key.Input) + ", " + t.seq(b, seq) + ", " + b.arg(string(answerOf(w, out))) + ", " + b.arg(out.At) + ")")
-	queue(batch, t.trace, b.statement())
-}
-
-// seq returns the number that is so many above the head as it was. The head is
-// that of an active account: of another one there is no number, which nothing
-// can be written with.
-func (t *transaction) seq(b *builder, above int64) string {
-	if t.atOnce {
-		above -= t.seqs
+// lost returns what a failure to send a COMMIT, or of it, is to the callers.
+func lost(ctx context.Context, conn *pgxpool.Conn, err error) error {
+	var known *Error
+	if conn.Conn().IsClosed() && !errors.As(err, &known) && !pgconn.SafeToRetry(err) {
+		unknown := *errUnknown
+		unknown.Err = err
+		return &unknown
 	}
-	return "(SELECT seq FROM head WHERE account_id = " + b.account + " AND state = 'active') + " + b.arg(above)
+	return fault(ctx, conn, err)
 }
