@@ -36,7 +36,22 @@ const (
 
 // Keyring signs the tokens that callers keep, bookmarks and cursors, and
 // checks them when they come back. It is safe for concurrent use.
-type Keyring struct{ signers []*signer }
+type Keyring struct {
+	signers []*signer
+
+	mu sync.Mutex
+	// printed are the last bookmarks of accounts: most responses have the same
+	// as the one before.
+	printed map[string]bookmark
+}
+
+type bookmark struct {
+	at   Position
+	text string
+}
+
+// maxPrinted bounds the bookmarks that are kept; beyond it all are printed anew.
+const maxPrinted = 20_000
 
 // NewKeyring returns a keyring that signs with the first secret and accepts
 // all of them, so that a secret can be rotated. Each has at least 32 bytes.
@@ -44,7 +59,7 @@ func NewKeyring(secrets ...[]byte) (*Keyring, error) {
 	if len(secrets) == 0 {
 		return nil, errors.New("a keyring needs a secret")
 	}
-	k := &Keyring{}
+	k := &Keyring{printed: map[string]bookmark{}}
 	for _, s := range secrets {
 		if len(s) < minSecret {
 			return nil, errors.New("a secret needs at least 32 bytes")
@@ -103,6 +118,23 @@ func (s *signer) mac(payload []byte, scope []string) (out [macSize]byte) {
 
 // Bookmark prints a position of account.
 func (k *Keyring) Bookmark(account string, p Position) string {
+	k.mu.Lock()
+	last, ok := k.printed[account]
+	k.mu.Unlock()
+	if ok && last.at == p {
+		return last.text
+	}
+	text := k.print(account, p)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.printed) >= maxPrinted {
+		clear(k.printed)
+	}
+	k.printed[account] = bookmark{p, text}
+	return text
+}
+
+func (k *Keyring) print(account string, p Position) string {
 	payload := make([]byte, 0, 1+2*binary.MaxVarintLen64)
 	payload = append(payload, bookmarkVersion)
 	payload = binary.AppendUvarint(payload, uint64(p.Epoch))
