@@ -34,7 +34,7 @@ type Budgets struct {
 	mu sync.Mutex
 	// full says for each credential when its budget will be full again. One
 	// number is enough: what is missing until then has been spent.
-	full generations[budgetKey, time.Time]
+	full generations[budgetKey, *time.Time]
 	// floor is the latest of those that were forgotten before they were full.
 	// Whoever is not known is taken for them.
 	floor time.Time
@@ -56,11 +56,11 @@ func NewBudgets(o BudgetOptions) *Budgets {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	b := &Budgets{options: o, full: newGenerations[budgetKey, time.Time](o.Credentials)}
-	b.full.dropped = func(old map[budgetKey]time.Time) {
+	b := &Budgets{options: o, full: newGenerations[budgetKey, *time.Time](o.Credentials)}
+	b.full.dropped = func(old map[budgetKey]*time.Time) {
 		for _, full := range old {
 			if full.After(b.floor) {
-				b.floor = full
+				b.floor = *full
 			}
 		}
 	}
@@ -127,7 +127,9 @@ func (s *Spending) Request(cost int64) error {
 // Settle says what the request has cost so far: what was taken for nothing is
 // given back, and what was not foreseen is taken, into debt if need be.
 func (s *Spending) Settle(actual int64) {
-	s.cost.Actual = actual
+	if s.cost.Actual = actual; actual == s.taken {
+		return
+	}
 	s.owe(actual - s.taken)
 	s.taken = actual
 }
@@ -143,8 +145,7 @@ func (s *Spending) move(points int64) bool {
 	now, full := s.now()
 	has := points <= max(0, s.remaining(full.Sub(now)))
 	if has {
-		full = full.Add(s.duration(points))
-		b.full.put(s.key, full)
+		*full = full.Add(s.duration(points))
 	}
 	s.tell(full.Sub(now))
 	return has
@@ -156,22 +157,23 @@ func (s *Spending) owe(points int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now, full := s.now()
-	full = full.Add(s.duration(points))
-	b.full.put(s.key, full)
+	*full = full.Add(s.duration(points))
 	s.tell(full.Sub(now))
 }
 
 // now returns the time, and when the budget will be full, which is now at the
-// earliest. The caller has the lock.
-func (s *Spending) now() (now, full time.Time) {
+// earliest; to be changed where it is. The caller has the lock.
+func (s *Spending) now() (now time.Time, full *time.Time) {
 	b := s.budgets
 	now = b.options.Now()
 	full, ok := b.full.get(s.key)
 	if !ok {
-		full = b.floor
+		floor := b.floor
+		full = &floor
+		b.full.put(s.key, full)
 	}
 	if full.Before(now) {
-		full = now
+		*full = now
 	}
 	return now, full
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode"
 
@@ -44,6 +45,21 @@ type identity struct {
 	scopes     Scopes
 	credential string
 	expiresAt  time.Time
+
+	caller atomic.Pointer[Caller] // the last, nil before the first
+}
+
+// at returns who the identity is in its account, as that is now.
+func (id *identity) at(account Account) *Caller {
+	if caller := id.caller.Load(); caller != nil && caller.Account == account {
+		return caller
+	}
+	caller := &Caller{
+		Account: account, Actor: id.actor, Role: id.role, Scopes: id.scopes,
+		Credential: id.credential, ExpiresAt: id.expiresAt,
+	}
+	id.caller.Store(caller)
+	return caller
 }
 
 // read takes the identity from claims that are verified already.

@@ -117,20 +117,22 @@ func (g *Gate) Confirm(ctx context.Context, caller *Caller, host string) (*Calle
 // Request returns a new request of caller with a Handle of its own, without an
 // ID and an idempotency key yet. The shard is not touched before the first read.
 func (g *Gate) Request(caller *Caller) *Request {
-	account := caller.Account
-	route := func(ctx context.Context, fresh bool) (*shards.Shard, error) { return g.route(ctx, account, fresh) }
-	return &Request{Caller: caller, Handle: shards.NewHandle(account.ID, g.keys, route)}
+	route := func(ctx context.Context, fresh bool) (*shards.Shard, error) {
+		return g.route(ctx, &caller.Account, fresh)
+	}
+	return &Request{Caller: caller, Handle: shards.NewHandle(caller.Account.ID, g.keys, route)}
 }
 
 // route returns the open shard of an account. What goes wrong here is ours, not
 // the caller's, and may be over in a second.
-func (g *Gate) route(ctx context.Context, account Account, fresh bool) (*shards.Shard, error) {
+func (g *Gate) route(ctx context.Context, account *Account, fresh bool) (*shards.Shard, error) {
 	if fresh { // the shard does not know the account: it has moved, and the directory says whereto
 		g.directory.Forget(account.ID)
-		var err error
-		if account, err = g.directory.Lookup(ctx, account.ID); err != nil {
+		now, err := g.directory.Lookup(ctx, account.ID)
+		if err != nil {
 			return nil, err
 		}
+		account = &now
 	}
 	shard, ok := g.pool.Get(account.ShardID)
 	var err error
@@ -151,7 +153,7 @@ func (g *Gate) route(ctx context.Context, account Account, fresh bool) (*shards.
 	return shard, nil
 }
 
-func (g *Gate) open(ctx context.Context, account Account) (*shards.Shard, error) {
+func (g *Gate) open(ctx context.Context, account *Account) (*shards.Shard, error) {
 	s, err := g.directory.Shard(ctx, account.ShardID)
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package tenancy
 
 import (
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -12,9 +13,10 @@ type Turn struct {
 	came   time.Time
 	begun  chan struct{} // closed when it may; nil where it need not wait
 
-	// What follows is guarded by the lock of turns.
+	// What follows is guarded by the lock of turns; that it ended can be read
+	// without.
 	inside bool
-	ended  bool
+	ended  atomic.Bool
 	idle   int           // goroutines that wait for something else than a processor
 	since  time.Duration // the clock when it began to compute
 }
@@ -42,10 +44,13 @@ func (turn *Turn) resume() {
 
 // change changes a turn that has not ended, and lets begin who may then.
 func (turn *Turn) change(f func(now time.Time)) {
+	if turn.ended.Load() { // as whoever makes sure of it finds nearly always
+		return
+	}
 	t, now := turn.turns, time.Now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !turn.ended {
+	if !turn.ended.Load() {
 		f(now)
 		t.advance(now)
 	}
@@ -54,7 +59,7 @@ func (turn *Turn) change(f func(now time.Time)) {
 // End gives the turn back. Ending it again does nothing.
 func (turn *Turn) End() {
 	turn.change(func(now time.Time) {
-		turn.ended = true
+		turn.ended.Store(true)
 		t, m := turn.turns, turn.member
 		if !turn.inside { // it never began
 			m.queue = slices.DeleteFunc(m.queue, func(other *Turn) bool { return other == turn })
