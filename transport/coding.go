@@ -19,6 +19,8 @@ const (
 const (
 	// minCompressed is from how many bytes on a body is worth compressing.
 	minCompressed = 1 << 10
+	// maxJoined is up to how many bytes a body is written at once.
+	maxJoined = 64 << 10
 	// maxKept bounds the buffers that are kept for the next response, in bytes.
 	maxKept = 1 << 20
 )
@@ -91,15 +93,34 @@ type coding struct {
 // choose returns what the Accept-Encoding headers prefer.
 func (c *compressor) choose(accept []string) coding { return coding{negotiateCoding(accept), c} }
 
+// join calls use with the parts as one, in memory that is used again afterwards,
+// where copying them is less than what another write to the network takes.
+func (c coding) join(parts [][]byte, use func(parts ...[]byte)) {
+	if c.by == nil || lengthOf(parts) > maxJoined {
+		use(parts...)
+		return
+	}
+	buffer := c.by.buffers.Get().(*bytes.Buffer)
+	buffer.Reset()
+	for _, part := range parts {
+		buffer.Write(part)
+	}
+	use(buffer.Bytes())
+	c.by.buffers.Put(buffer)
+}
+
+func lengthOf(parts [][]byte) (n int) {
+	for _, part := range parts {
+		n += len(part)
+	}
+	return n
+}
+
 // compress calls use with the encoded parts, in memory that is used again
 // afterwards. It does not where there is no coding or the parts are too short
 // for one; then it returns false.
 func (c coding) compress(parts [][]byte, use func(body []byte)) bool {
-	length := 0
-	for _, part := range parts {
-		length += len(part)
-	}
-	if c.name == "" || length <= minCompressed {
+	if c.name == "" || lengthOf(parts) <= minCompressed {
 		return false
 	}
 	encoders := &c.by.zstds

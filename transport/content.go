@@ -62,9 +62,12 @@ func boundReading(ctx context.Context, w http.ResponseWriter) {
 
 // readBody reads at most maxBody bytes, after boundReading.
 func readBody(w http.ResponseWriter, r *http.Request, maxBody int64) ([]byte, error) {
-	// From here on a read only finds out that the client has left.
-	defer func() { _ = http.NewResponseController(w).SetReadDeadline(time.Time{}) }()
 	body, err := readAll(w, r, maxBody)
+	// From here on a read only finds out that the client has left. At the end of
+	// what was announced net/http has begun one, without a deadline, already.
+	if err != nil || r.ContentLength <= 0 {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	}
 	var long *http.MaxBytesError
 	switch {
 	case err == nil:

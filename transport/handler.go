@@ -134,8 +134,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	timeout, err := timeoutOf(r.Header, h.timeout)
-	ctx, cancel := context.WithTimeout(r.Context(), timeout)
-	defer cancel()
+	ctx := withTimeout(r.Context(), timeout)
+	defer ctx.end()
 	if r.Method != http.MethodGet {
 		boundReading(ctx, w)
 	}
@@ -174,9 +174,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer operation.end()
 	if operation.subscription {
-		cancel() // it has a time of its own
+		ctx.end() // it has a time of its own
 	} else {
-		operation.cancel = cancel
+		operation.cancel = ctx.end
 	}
 	if operation.faults == nil && !operation.subscription && request.Incremental && !wanted.events {
 		h.writeMultipart(w, r, request, operation)
@@ -192,9 +192,6 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		refuse(ctx, w, mediaType, request, err)
 		return
-	}
-	if request.Cache != "" {
-		w.Header().Set("Cache-Status", "gatehouse; "+string(request.Cache))
 	}
 	p := partsOf(request, response, bookmark(ctx, request))
 	p.ready = operation.taken.rest

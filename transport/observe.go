@@ -59,7 +59,7 @@ func Observe(next http.Handler, o Observer) http.Handler {
 		}
 		start := o.Now()
 		x := &exchange{observer: o, id: requestID(r.Header), protocol: "http"}
-		w.Header().Set(requestIDHeader, x.id)
+		w.Header()[requestIDHeader] = []string{x.id}
 		rec := &recorder{ResponseWriter: w}
 		abort := rec.serve(next, r.WithContext(withExchange(r.Context(), x)), x)
 		x.answered(r, rec, o.Now().Sub(start))

@@ -30,6 +30,7 @@ type parts struct {
 	errors, data []byte
 	extensions   map[string]any
 	bookmark     string
+	cache        string        // what the read cache had, as Cache-Status says it
 	cost         *tenancy.Cost // nil where nobody counts
 	// etag, where set, is what the client may ask with next time.
 	etag   string
@@ -62,8 +63,10 @@ func writeParts(w http.ResponseWriter, mediaType string, status int, p parts) {
 	}) {
 		return
 	}
-	ready()
-	writeBody(w, header, status, body[:]...)
+	p.coding.join(body[:], func(parts ...[]byte) {
+		ready()
+		writeBody(w, header, status, parts...)
+	})
 }
 
 func inUTF8(mediaType string) string {
@@ -99,7 +102,15 @@ func (p *parts) body() [3][]byte {
 
 // describe sets what a response has in common with the 304 in its place.
 func (p *parts) describe(header *fields) {
-	header.Header.Add("Vary", "Accept, Accept-Encoding, Authorization") // beside CORS's Origin
+	const vary = "Accept, Accept-Encoding, Authorization"
+	if origin := header.Header["Vary"]; origin != nil { // CORS's
+		header.Header["Vary"] = append(origin, vary)
+	} else {
+		header.set("Vary", vary)
+	}
+	if p.cache != "" {
+		header.set("Cache-Status", p.cache)
+	}
 	if p.etag == "" {
 		header.set("Cache-Control", "private, no-store") // invariant 6
 	} else {
@@ -112,11 +123,7 @@ func (p *parts) describe(header *fields) {
 }
 
 func writeBody(w http.ResponseWriter, header *fields, status int, body ...[]byte) {
-	length := 0
-	for _, part := range body {
-		length += len(part)
-	}
-	header.set("Content-Length", strconv.Itoa(length))
+	header.set("Content-Length", strconv.Itoa(lengthOf(body)))
 	w.WriteHeader(status)
 	for _, part := range body {
 		if _, err := w.Write(part); err != nil {
@@ -176,9 +183,14 @@ func appendCost(b []byte, c *tenancy.Cost) []byte {
 type fields struct {
 	http.Header
 	values []string
+	room   [8]string
 }
 
-func newFields(header http.Header) *fields { return &fields{header, make([]string, 0, 8)} }
+func newFields(header http.Header) *fields {
+	f := &fields{Header: header}
+	f.values = f.room[:0]
+	return f
+}
 
 func (f *fields) set(name, value string) {
 	n := len(f.values)
@@ -188,6 +200,12 @@ func (f *fields) set(name, value string) {
 
 func partsOf(request *tenancy.Request, response *graphql.Response, bookmark string) parts {
 	p := parts{data: response.Data, extensions: response.Extensions, bookmark: bookmark, cost: costOf(request)}
+	switch request.Cache {
+	case tenancy.CacheHit:
+		p.cache = "gatehouse; " + string(tenancy.CacheHit)
+	case tenancy.CacheMiss:
+		p.cache = "gatehouse; " + string(tenancy.CacheMiss)
+	}
 	if len(response.Errors) > 0 {
 		p.errors = encodeErrors(response.Errors)
 	} else if p.data == nil {
