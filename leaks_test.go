@@ -65,10 +65,10 @@ func leakedPages(by string) dataloader.Cache[key, *page] {
 		{"shards/bookmark.go", `k.open(text, "bookmark", account)`, `k.open(text, "bookmark")`},
 	}},
 	{"records are read without the account", []isoEdit{
-		{"shards/snapshot.go", "t WHERE t.account_id = \" + b.account)\n\t\t\tb.and(b.in", "t WHERE \" + b.account + \" = \" + b.account)\n\t\t\tb.and(b.in"},
+		{"shards/wanted.go", "t WHERE t.account_id = \" + b.account", "t WHERE \" + b.account + \" = \" + b.account"},
 	}},
 	{"records are read without the account, and nobody looks", []isoEdit{
-		{"shards/snapshot.go", "t WHERE t.account_id = \" + b.account)\n\t\t\tb.and(b.in", "t WHERE \" + b.account + \" = \" + b.account)\n\t\t\tb.and(b.in"},
+		{"shards/wanted.go", "t WHERE t.account_id = \" + b.account", "t WHERE \" + b.account + \" = \" + b.account"},
 		{"shards/snapshot.go", "if account != s.handle.account {", "if account == \"\" {"},
 	}},
 	{"totals are counted without the account", []isoEdit{
@@ -91,7 +91,7 @@ func leakedPages(by string) dataloader.Cache[key, *page] {
 		{"resolvers/recall.go", "asking{scopes,", "asking{scopes[:0],"},
 	}},
 	{"the projector does not ask for an edge's scope", []isoEdit{
-		{"resolvers/projection_load.go", "l != nil && x.may(", "l != nil && len(recs) == 0 && x.may("},
+		{"resolvers/projection_load.go", "x.may(l.edge.target.read) != nil", "o == nil && x.may(l.edge.target.read) != nil"},
 	}},
 	{"the projector does not ask for a root field's scope", []isoEdit{
 		{"resolvers/projection.go", "if field.scope != \"\" && r.may(field.scope) != nil {", "if field.scope == \"\" && r.may(field.scope) != nil {"},

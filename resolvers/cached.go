@@ -39,15 +39,9 @@ func (a *answers) takes(op *graphql.OperationContext, request *tenancy.Request) 
 
 // respond answers from the cache, or by next, which a hit never meets.
 func (a *answers) respond(ctx context.Context, known *operation, op *graphql.OperationContext, request *tenancy.Request, next graphql.ResponseHandler) *graphql.Response {
-	var r *response
-	at, ok := request.Handle.Newest(ctx)
-	if !ok { // the response's own read says it
-		ctx, r = newResponse(ctx, a.model)
-		defer r.close()
-		var err error
-		if at, err = r.newest(ctx); err != nil { // which is for the fields to tell
-			return next(ctx)
-		}
+	at, err := request.Handle.Head(ctx)
+	if err != nil { // which is for the fields to tell
+		return next(ctx)
 	}
 	key := keyOf(known, op.Variables, request.Caller)
 	account := request.Caller.Account.ID
@@ -55,10 +49,6 @@ func (a *answers) respond(ctx context.Context, known *operation, op *graphql.Ope
 		a.cache.learn(account, key, request)
 		request.Cache = tenancy.CacheHit
 		return &graphql.Response{Data: data}
-	}
-	if r == nil {
-		ctx, r = newResponse(ctx, a.model)
-		defer r.close()
 	}
 	other, land := a.cache.board(account, key, at)
 	if other != nil {
@@ -71,6 +61,8 @@ func (a *answers) respond(ctx context.Context, known *operation, op *graphql.Ope
 	var made *kept
 	defer func() { land(made) }() // also where next panics
 	request.Cache = tenancy.CacheMiss
+	ctx, r := newResponse(ctx, a.model)
+	defer r.close()
 	out := next(ctx)
 	if out == nil || len(out.Errors) > 0 || len(out.Extensions) > 0 || out.HasNext != nil {
 		return out
@@ -142,15 +134,6 @@ func appendValue(b []byte, v any) []byte {
 
 func appendText(b []byte, kind byte, text string) []byte {
 	return append(binary.BigEndian.AppendUint32(append(b, kind), uint32(len(text))), text...)
-}
-
-// newest returns where the response reads.
-func (r *response) newest(ctx context.Context) (shards.Position, error) {
-	snap, err := r.snapshot(ctx)
-	if err != nil {
-		return shards.Position{}, err
-	}
-	return snap.Position(ctx)
 }
 
 // position returns where the response has read, false where it has not.

@@ -133,6 +133,11 @@ func (l *loader[V]) know(ctx context.Context, id string, v V) {
 func (l *loader[V]) put(ctx context.Context, id string, v V) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.learn(ctx, id, v)
+}
+
+// learn is put for a caller who has the lock.
+func (l *loader[V]) learn(ctx context.Context, id string, v V) {
 	if _, ok := l.cache.Get(ctx, key{l.account, id}); !ok {
 		l.know(ctx, id, v)
 	}

@@ -39,6 +39,7 @@ type root struct {
 	list   *link              // of a field that lists
 	object *object            // of a field with a single record, and of the pipeline
 	kinds  map[string]*object // of node and nodes, by the name of the kind
+	alone  bool               // there is no other root field
 	links  int
 	size   atomic.Int64 // of the largest answer yet
 }
@@ -70,7 +71,7 @@ func (p *projector) resolve(ctx context.Context, next graphql.Resolver) (any, er
 		return next(ctx)
 	}
 	x := &projection{
-		response: r, root: root, schema: p.schema, variables: op.Variables,
+		response: r, root: root, alone: root.alone && partsFrom(ctx) == nil, schema: p.schema, variables: op.Variables,
 		loaded: make([]loaded, root.links), copies: map[copyKey]stretch{}, out: make([]byte, 0, root.size.Load()+64),
 	}
 	switch done, err := field.answer(ctx, x); {
@@ -161,7 +162,9 @@ func conditionsOf(op *graphql.OperationContext) (out []string) {
 // projection answers one root field of one request.
 type projection struct {
 	*response
-	root      *root
+	root *root
+	// alone: nobody else reads through the response.
+	alone     bool
 	schema    *ast.Schema
 	variables map[string]any
 	// loaded has what each link leads to, by the link's index.
@@ -181,11 +184,32 @@ func (x *projection) one(ctx context.Context, k *kind, id string) (bool, error) 
 	if x.may(k.read) != nil {
 		return false, nil
 	}
+	if o := x.root.object; x.reads(o) {
+		if err := x.last(ctx, o.flat); err != nil {
+			return false, err
+		}
+		if err := x.fetch(ctx, wantOne(k, id, o.refs)); err != nil {
+			return false, err
+		}
+	}
 	recs, err := x.recordsOf(k).direct(ctx, []string{id})
 	if err != nil {
 		return false, err
 	}
 	return x.records(ctx, recs, false)
+}
+
+// last says that what is read next is the last of the answer, where it is. All is
+// loaded then that anybody could want to read, the generated code as well.
+func (x *projection) last(ctx context.Context, is bool) error {
+	if !is || !x.alone {
+		return nil
+	}
+	snap, err := x.snapshot(ctx)
+	if err == nil {
+		snap.Last()
+	}
+	return err
 }
 
 // any answers with records of whatever kinds.
@@ -214,7 +238,7 @@ func (x *projection) records(ctx context.Context, recs []*record, list bool) (bo
 		}
 	}
 	for k, of := range byKind {
-		if done, err := x.load(ctx, object(k), of); !done || err != nil {
+		if done, err := x.load(ctx, object(k), of, len(byKind) == 1); !done || err != nil {
 			return done, err
 		}
 	}
@@ -243,7 +267,7 @@ func (x *projection) page(ctx context.Context) (bool, error) {
 	if x.may(l.edge.target.read) != nil {
 		return false, nil
 	}
-	if done, err := x.loadPages(ctx, l, []string{""}); !done || err != nil {
+	if done, err := x.loadPages(ctx, l, []string{""}, true); !done || err != nil {
 		return done, err
 	}
 	to := &x.loaded[l.index]
@@ -257,7 +281,7 @@ func (x *projection) rows(ctx context.Context, rows []*shards.Row, within []shar
 	for i, row := range rows {
 		recs[i] = &record{row: row}
 	}
-	if done, err := x.load(ctx, x.root.object, recs, within...); !done || err != nil {
+	if done, err := x.load(ctx, x.root.object, recs, true, within...); !done || err != nil {
 		return done, err
 	}
 	return x.list(x.root.object, recs), nil

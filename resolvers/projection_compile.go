@@ -17,6 +17,13 @@ type object struct {
 	// copyable: no lists are selected, so that one record always looks the same
 	// and counts nothing.
 	copyable bool
+	// links are those of the fields, and refs the edges of those that are
+	// references, each once.
+	links []*link
+	refs  []*edge
+	// flat: the links are references to records without links, so that one trip
+	// loads all that is selected below.
+	flat bool
 }
 
 // field is one field of an object in the order of the answer.
@@ -104,7 +111,7 @@ func (c *compiler) record(k *kind, set ast.SelectionSet) *object {
 }
 
 func (c *compiler) object(def *ast.Definition, satisfies []string, set ast.SelectionSet) *object {
-	o := &object{copyable: true}
+	o := &object{copyable: true, flat: true}
 	_, isRecord := c.model.kinds[def.Name]
 	var pending []byte // what stands before the next field's value
 	for _, f := range graphql.CollectFields(c.op, set, satisfies) {
@@ -127,7 +134,9 @@ func (c *compiler) object(def *ast.Definition, satisfies []string, set ast.Selec
 			if out.link = c.link(o, c.model.edges[def.Name+"."+f.Name], f); out.link == nil {
 				return nil
 			}
+			o.links = append(o.links, out.link)
 			o.copyable = o.copyable && out.link.edge.ref != "" && out.link.nodes[0].copyable
+			o.flat = o.flat && out.link.edge.ref != "" && len(out.link.nodes[0].links) == 0
 		case len(f.Definition.Arguments) > 0:
 			return nil // history, and what may come
 		default:
@@ -218,6 +227,9 @@ func (c *compiler) link(o *object, e *edge, f graphql.CollectedField) *link {
 	c.links = append(c.links, l)
 	if e.ref != "" {
 		l.slot = o.slot(e.ref)
+		if !slices.Contains(o.refs, e) {
+			o.refs = append(o.refs, e)
+		}
 		if f.Definition.Type.NonNull {
 			return nil // a missing target takes its parent with it: not here
 		}

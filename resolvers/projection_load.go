@@ -2,6 +2,7 @@ package resolvers
 
 import (
 	"context"
+	"slices"
 
 	"gatehouse/shards"
 )
@@ -24,31 +25,29 @@ type loaded struct {
 // load loads what the objects select below the records, breadth first: one
 // statement for each link, however many records there are. It returns false
 // where something is not as it should be, whatever it is: the plain executor
-// then meets it, and reports it in its place.
-func (x *projection) load(ctx context.Context, o *object, recs []*record, within ...shards.Condition) (bool, error) {
-	for i := range o.fields {
-		if l := o.fields[i].link; l != nil && x.may(l.edge.target.read) != nil {
-			return false, nil
-		}
+// then meets it, and reports it in its place. last: nothing is loaded after it.
+func (x *projection) load(ctx context.Context, o *object, recs []*record, last bool, within ...shards.Condition) (bool, error) {
+	if !x.reads(o) {
+		return false, nil
+	}
+	if err := x.last(ctx, last && o.flat && len(o.links) > 0); err != nil {
+		return false, err
 	}
 	if err := x.loadTargets(ctx, o, recs); err != nil {
 		return false, err
 	}
-	for i := range o.fields {
-		l := o.fields[i].link
-		if l == nil {
-			continue
-		}
+	for i, l := range o.links {
+		last := last && i == len(o.links)-1
 		var ok bool
 		var err error
 		if l.edge.ref != "" {
-			ok, err = x.loadRefs(ctx, l)
+			ok, err = x.loadRefs(ctx, l, last)
 		} else {
 			ids := make([]string, len(recs))
 			for i, rec := range recs {
 				ids[i] = rec.row.ID
 			}
-			ok, err = x.loadPages(ctx, l, ids, within...)
+			ok, err = x.loadPages(ctx, l, ids, last, within...)
 		}
 		if !ok || err != nil {
 			return ok, err
@@ -57,12 +56,21 @@ func (x *projection) load(ctx context.Context, o *object, recs []*record, within
 	return true, nil
 }
 
+// reads reports whether the caller may read what the object's links lead to.
+func (x *projection) reads(o *object) bool {
+	for _, l := range o.links {
+		if x.may(l.edge.target.read) != nil {
+			return false
+		}
+	}
+	return true
+}
+
 // loadTargets loads the records that references lead to, all in one round trip.
 func (x *projection) loadTargets(ctx context.Context, o *object, recs []*record) error {
 	var wanted []wanted
-	for i := range o.fields {
-		l := o.fields[i].link
-		if l == nil || l.edge.ref == "" {
+	for _, l := range o.links {
+		if l.edge.ref == "" {
 			continue
 		}
 		to := &x.loaded[l.index]
@@ -80,7 +88,7 @@ func (x *projection) loadTargets(ctx context.Context, o *object, recs []*record)
 }
 
 // loadRefs takes what loadTargets has loaded, and loads what is selected of it.
-func (x *projection) loadRefs(ctx context.Context, l *link) (bool, error) {
+func (x *projection) loadRefs(ctx context.Context, l *link, last bool) (bool, error) {
 	to := &x.loaded[l.index]
 	if len(to.ids) == 0 {
 		return true, nil
@@ -96,11 +104,11 @@ func (x *projection) loadRefs(ctx context.Context, l *link) (bool, error) {
 			found = append(found, t)
 		}
 	}
-	return x.load(ctx, l.nodes[0], found)
+	return x.load(ctx, l.nodes[0], found, last)
 }
 
 // loadPages loads a list of every parent, and what is selected of its records.
-func (x *projection) loadPages(ctx context.Context, l *link, parents []string, within ...shards.Condition) (bool, error) {
+func (x *projection) loadPages(ctx context.Context, l *link, parents []string, last bool, within ...shards.Condition) (bool, error) {
 	given := l.field.ArgumentMap(x.variables)
 	if !allFit(x.schema, l.field.Definition.Arguments, given) {
 		return false, nil
@@ -112,6 +120,11 @@ func (x *projection) loadPages(ctx context.Context, l *link, parents []string, w
 	q, err := x.query(snap, l.edge, given, within...)
 	if err != nil {
 		return false, nil
+	}
+	counted := l.connection != nil && l.connection.counted
+	below := slices.ContainsFunc(l.nodes, func(o *object) bool { return len(o.links) > 0 })
+	if err := x.last(ctx, last && !counted && !below); err != nil {
+		return false, err
 	}
 	lists, err := x.pagesOf(q).direct(ctx, parents)
 	if err != nil {
@@ -131,7 +144,10 @@ func (x *projection) loadPages(ctx context.Context, l *link, parents []string, w
 			}
 		}
 	}
-	if l.connection != nil && l.connection.counted {
+	if counted {
+		if err := x.last(ctx, last && !below); err != nil {
+			return false, err
+		}
 		counts, err := x.countsOf(q).direct(ctx, parents)
 		if err != nil {
 			return false, err
@@ -141,8 +157,8 @@ func (x *projection) loadPages(ctx context.Context, l *link, parents []string, w
 			to.counts[parents[i]] = n
 		}
 	}
-	for _, o := range l.nodes {
-		if ok, err := x.load(ctx, o, all); !ok || err != nil {
+	for i, o := range l.nodes {
+		if ok, err := x.load(ctx, o, all, last && i == len(l.nodes)-1); !ok || err != nil {
 			return ok, err
 		}
 	}

@@ -94,7 +94,7 @@ func (c *compiler) root(f graphql.CollectedField) *root {
 	if len(f.Deferrables) > 0 {
 		return nil
 	}
-	out := &root{}
+	out := &root{alone: c.alone()}
 	switch e := c.model.lists["Query."+f.Name]; {
 	case e != nil:
 		l := &link{edge: e, field: f}
@@ -121,4 +121,16 @@ func (c *compiler) root(f graphql.CollectedField) *root {
 		}
 	}
 	return out
+}
+
+// alone reports whether the operation asks for one root field: what that reads
+// is all that is read then.
+func (c *compiler) alone() bool {
+	n := 0
+	for _, f := range graphql.CollectFields(c.op, c.op.Operation.SelectionSet, []string{"Query"}) {
+		if f.Name != "__typename" {
+			n++
+		}
+	}
+	return n == 1 && c.op.Operation.Operation == ast.Query
 }

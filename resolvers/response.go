@@ -179,6 +179,8 @@ func with[K comparable, V any](m map[K]V, key K, v V) map[K]V {
 type wanted struct {
 	kind *kind
 	ids  []string
+	// with are references whose records are wanted as well.
+	with []*edge
 }
 
 // want adds records of a kind to a list in which each kind stands once, in the
@@ -192,12 +194,18 @@ func want(list []wanted, k *kind, ids []string) []wanted {
 	return list
 }
 
-// fetch loads records of several kinds in one round trip, for whoever asks for
-// them afterwards. Of a single kind they can as well be loaded then.
-func (r *response) fetch(ctx context.Context, list []wanted) error {
-	if len(list) < 2 {
-		return nil
+// wantOne returns the list of one record and of what its references lead to.
+func wantOne(k *kind, id string, with []*edge) []wanted {
+	list := []wanted{{k, []string{id}, with}}
+	for _, e := range with {
+		list = want(list, e.target, nil)
 	}
+	return list
+}
+
+// fetch loads records of several kinds in one round trip, for whoever asks for
+// them afterwards.
+func (r *response) fetch(ctx context.Context, list []wanted) error {
 	loaders := make([]*loader[*record], len(list))
 	var asked []shards.Wanted
 	byTable := make(map[string]int, len(list))
@@ -208,7 +216,7 @@ func (r *response) fetch(ctx context.Context, list []wanted) error {
 		loaders[i], byTable[w.kind.table] = l, i
 		list[i].ids = l.missing(ctx, w.ids)
 		if len(list[i].ids) > 0 {
-			asked = append(asked, shards.Wanted{Table: w.kind.table, IDs: list[i].ids})
+			asked = append(asked, shards.Wanted{Table: w.kind.table, IDs: list[i].ids, With: columns(w.with)})
 		}
 	}
 	if len(asked) == 0 {
@@ -224,14 +232,30 @@ func (r *response) fetch(ctx context.Context, list []wanted) error {
 	}
 	for _, row := range rows {
 		i := byTable[row.Table.Name]
-		loaders[i].know(ctx, row.ID, &record{kind: list[i].kind, row: row})
+		loaders[i].learn(ctx, row.ID, &record{kind: list[i].kind, row: row})
 	}
 	for i, w := range list { // those that there are not
-		for _, id := range loaders[i].missing(ctx, w.ids) {
-			loaders[i].know(ctx, id, nil)
+		for _, id := range w.ids {
+			loaders[i].learn(ctx, id, nil)
+		}
+	}
+	for _, row := range rows { // and what is referred to and is not there
+		w := list[byTable[row.Table.Name]]
+		for _, e := range w.with {
+			if id := row.Text(e.ref); id != "" && slices.Contains(w.ids, row.ID) {
+				loaders[byTable[e.target.table]].learn(ctx, id, nil)
+			}
 		}
 	}
 	return nil
+}
+
+// columns returns those of references.
+func columns(of []*edge) (out []string) {
+	for _, e := range of {
+		out = append(out, shards.Column(e.ref))
+	}
+	return out
 }
 
 // know wraps rows that were read as part of a list, for whoever asks for them by id.

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"gatehouse/shards/pgtest"
 )
 
 // asked collects the texts that a shard's Options.Trace is shown.
@@ -78,7 +80,7 @@ func TestValuesAreBound(t *testing.T) {
 	t.Run("on the wire", func(t *testing.T) {
 		t.Parallel()
 		c := Cluster.Cluster(t)
-		p := newProxy(t, c.Primary.Address())
+		p := pgtest.NewProxy(t, c.Primary)
 		var mu sync.Mutex
 		texts, bound := 0, 0
 		look := func(sent []byte) bool {
@@ -100,8 +102,8 @@ func TestValuesAreBound(t *testing.T) {
 			}
 			return false
 		}
-		p.cut.Store(&look)
-		s := openPostgresTest(t, c, c.Database(t), Options{}, func(spec *Spec) { onePrimary(spec); spec.DSN = p.dsn(t, spec.DSN) })
+		p.Cut.Store(&look)
+		s := openPostgresTest(t, c, c.Database(t), Options{}, func(spec *Spec) { onePrimary(spec); spec.DSN = p.DSN(t, spec.DSN) })
 		everything(t, s.testHandle(t, "account "+mark), mark, 2)
 		mu.Lock()
 		defer mu.Unlock()

@@ -31,24 +31,36 @@ type engine interface {
 // a time.
 type read interface {
 	// query runs the statements in turn, together where the engine can send them
-	// so, and hands out the rows of each.
-	query(ctx context.Context, list ...question) error
+	// so, and hands out the rows of each. last says that nothing but close follows:
+	// what ends the read may go along.
+	query(ctx context.Context, list []question, last bool) error
 	// where names the node, for operators.
 	where() string
 	close()
 }
 
-// question is a statement, and what is called for every row of its result.
+// question is a statement, and what is called for every row of its result. An
+// engine whose statements run one after the other renders each when its turn
+// comes, when the rows of those before it are there. One that renders nothing is
+// not run.
 type question struct {
-	Statement
-	row func(scanner) error
+	write func(*builder)
+	row   func(scanner) error
+	sql   string // what was rendered, for errors
+}
+
+func (q *question) render(d dialect, account string) Statement {
+	b := newBuilder(d, account)
+	q.write(b)
+	q.sql = b.String()
+	return b.statement()
 }
 
 // scanner is a row of a result.
 type scanner interface{ Scan(into ...any) error }
 
 // beginning is what a read begins with. An engine sends all of it together where
-// it can, so that a read of one statement is one round trip.
+// it can, so that a read of which all is known is one round trip.
 type beginning struct {
 	account string
 	// at is the position that the read may not be from before.
@@ -59,8 +71,10 @@ type beginning struct {
 	strong bool
 	// admit judges the head before any row is handed out. Its error ends the read.
 	admit func(head) error
-	// first is the first statement; its SQL is "" where there is none.
-	first question
+	// first are the first statements, if any, and last says that there will be no
+	// others, as in query.
+	first []question
+	last  bool
 	// handed is set once rows may have been handed out: the read can't begin again.
 	handed bool
 }

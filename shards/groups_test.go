@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"gatehouse/shards/pgtest"
 )
 
 // holdPostgres keeps all connections for writing until release, so that what
@@ -74,11 +76,11 @@ func (s *Shard) asOwner(t *testing.T, account, text string) pgx.Tx {
 func TestAccountsShareATransaction(t *testing.T) {
 	t.Parallel()
 	c := Cluster.Cluster(t)
-	p := newProxy(t, c.Primary.Address())
+	p := pgtest.NewProxy(t, c.Primary)
 	var statements atomic.Int64
 	s := openPostgresTest(t, c, c.Database(t), Options{Trace: func(Statement) { statements.Add(1) }}, func(spec *Spec) {
 		onePrimary(spec)
-		spec.DSN = p.dsn(t, spec.DSN) + "?pool_max_conns=1"
+		spec.DSN = p.DSN(t, spec.DSN) + "?pool_max_conns=1"
 	})
 	s.engine.(*postgresEngine).writes.ring = func(string) {} // which nobody waits for
 	var groups atomic.Int64
@@ -90,7 +92,7 @@ func TestAccountsShareATransaction(t *testing.T) {
 	least := int64(1 << 20)
 	for round := range 4 { // the first prepares the statements; in any of them the gateway may listen for its bell
 		waits, release := s.holdPostgres(t)
-		p.settle()
+		p.Settle()
 		var all sync.WaitGroup
 		for _, h := range handles {
 			all.Go(func() {
@@ -101,13 +103,13 @@ func TestAccountsShareATransaction(t *testing.T) {
 			})
 		}
 		waits(len(handles))
-		p.trips.Store(0)
+		p.Trips.Store(0)
 		groups.Store(0)
 		statements.Store(0)
 		release()
 		all.Wait()
-		p.settle()
-		least = min(least, p.trips.Load())
+		p.Settle()
+		least = min(least, p.Trips.Load())
 		if n := groups.Load(); n != 1 {
 			t.Errorf("%d transactions", n)
 		}
@@ -337,10 +339,10 @@ func TestGatewaysShareTransactionsAcrossAccounts(t *testing.T) {
 func TestUnknownOutcomeOfSeveralAccounts(t *testing.T) {
 	t.Parallel()
 	c := Cluster.Cluster(t)
-	p := newProxy(t, c.Primary.Address())
+	p := pgtest.NewProxy(t, c.Primary)
 	s := openPostgresTest(t, c, c.Database(t), Options{}, func(spec *Spec) {
 		onePrimary(spec)
-		spec.DSN = p.dsn(t, spec.DSN) + "?pool_max_conns=1"
+		spec.DSN = p.DSN(t, spec.DSN) + "?pool_max_conns=1"
 	})
 	writes := map[string]*Write{}
 	for _, account := range []string{"a", "b", "c"} {
@@ -356,7 +358,7 @@ func TestUnknownOutcomeOfSeveralAccounts(t *testing.T) {
 		}
 		return ends
 	}
-	p.cut.Store(&cut)
+	p.Cut.Store(&cut)
 	_, errs := s.together(t, writes)
 	for account, err := range errs {
 		var e *Error

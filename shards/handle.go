@@ -177,7 +177,7 @@ func (s *Snapshot) Covers(ctx context.Context, p Position) error {
 // database refuses is a *Refusal. Every later read of the handle sees the write.
 func (h *Handle) Commit(ctx context.Context, w *Write) (Committed, error) {
 	if at, proven, _ := h.required(); !proven && at != (Position{}) { // refused before anything is written
-		if err := h.prove(ctx, true); err != nil {
+		if _, err := h.prove(ctx, true); err != nil {
 			return Committed{}, err
 		}
 	}
@@ -237,6 +237,15 @@ func (h *Handle) on(ctx context.Context, f func(*Shard) error) error {
 	}
 }
 
+// Head returns the position that a read would be at: the newest where that is
+// known, else what the head says.
+func (h *Handle) Head(ctx context.Context) (Position, error) {
+	if p, known := h.Newest(ctx); known {
+		return p, nil
+	}
+	return h.prove(ctx, false)
+}
+
 // Newest returns the newest position of the account's history where it is known
 // without asking the database, at or past the position that the handle has. The
 // handle has seen it then: what is shown of it needs no read.
@@ -265,7 +274,7 @@ func (h *Handle) Newest(ctx context.Context) (Position, bool) {
 func (h *Handle) Bookmark(ctx context.Context) (string, error) {
 	at, proven, _ := h.required()
 	if !proven {
-		if err := h.prove(ctx, false); err != nil {
+		if _, err := h.prove(ctx, false); err != nil {
 			return "", err
 		}
 		at, _, _ = h.required()
@@ -274,11 +283,9 @@ func (h *Handle) Bookmark(ctx context.Context) (string, error) {
 }
 
 // prove reads the head, which makes the handle's position a known one.
-func (h *Handle) prove(ctx context.Context, strong bool) error {
-	s := &Snapshot{handle: h, strong: strong}
-	defer s.Close()
-	_, err := s.opened(ctx)
-	return err
+func (h *Handle) prove(ctx context.Context, strong bool) (Position, error) {
+	s := &Snapshot{handle: h, strong: strong, last: true}
+	return s.Position(ctx)
 }
 
 // BookmarkAt prints a position of the handle's account.

@@ -46,12 +46,16 @@ const (
 	// transaction only, which therefore may run behind a pool of transactions.
 	// A gateway that hangs must not hold a snapshot for good.
 	setRead = "SELECT set_config('app.account_id', $1, true), set_config('idle_in_transaction_session_timeout', '30s', true)"
+	// setWhole is for a transaction that is sent as a whole, which is never idle.
+	setWhole = "SELECT set_config('app.account_id', $1, true)"
+	endRead  = "COMMIT"
 )
 
-// postgresRead is an open transaction on a node.
+// postgresRead is a transaction on a node.
 type postgresRead struct {
 	conn *pgxpool.Conn
 	*node
+	account string
 }
 
 // errBehind says that a replica has not reached the position that a read needs.
@@ -66,7 +70,7 @@ func (n *node) begin(ctx context.Context, o *beginning) (read, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := postgresRead{conn, n}
+	r := postgresRead{conn, n, o.account}
 	if err := r.begin(ctx, o); err != nil {
 		if conn.Conn().IsClosed() && ctx.Err() == nil {
 			n.pool.Reset() // the others are of the same server
@@ -79,24 +83,19 @@ func (n *node) begin(ctx context.Context, o *beginning) (read, error) {
 }
 
 func (r postgresRead) begin(ctx context.Context, o *beginning) error {
-	head := o.head(postgresSQL)
 	batch := &pgx.Batch{}
 	batch.Queue(beginRead)
-	batch.Queue(setRead, o.account)
-	queue(batch, r.trace, head)
-	if o.first.SQL != "" {
-		queue(batch, r.trace, o.first.Statement)
+	if o.last {
+		batch.Queue(setWhole, o.account)
+	} else {
+		batch.Queue(setRead, o.account)
 	}
-	results := r.conn.SendBatch(ctx, batch)
-	err := r.take(results, o)
-	if closeErr := results.Close(); err == nil {
-		err = closeErr
-	}
-	return err
+	queue(batch, r.trace, o.head(postgresSQL))
+	return r.send(ctx, batch, o.first, o.last, func(results pgx.BatchResults) error { return r.admit(results, o) })
 }
 
-// take reads what the beginning's statements bring.
-func (r postgresRead) take(results pgx.BatchResults, o *beginning) error {
+// admit reads what comes before the first statement.
+func (r postgresRead) admit(results pgx.BatchResults, o *beginning) error {
 	for range 2 { // BEGIN and set_config
 		if _, err := results.Exec(); err != nil {
 			return err
@@ -112,15 +111,8 @@ func (r postgresRead) take(results pgx.BatchResults, o *beginning) error {
 	if err != nil {
 		return err
 	}
-	if err := o.admit(h); err != nil || o.first.SQL == "" {
-		return err
-	}
-	rows, err := results.Query()
-	if err != nil {
-		return err
-	}
-	o.handed = true
-	return eachRow(rows, o.first.row)
+	o.handed = len(o.first) > 0
+	return o.admit(h)
 }
 
 // takeHead returns the head of an account that is here.
@@ -142,33 +134,27 @@ func queue(batch *pgx.Batch, trace func(Statement), s Statement) {
 }
 
 // query takes one round trip.
-func (r postgresRead) query(ctx context.Context, list ...question) error {
-	if len(list) > 1 {
-		return fault(ctx, r.conn, r.queryAll(ctx, list))
-	}
-	q := list[0]
-	r.trace(q.Statement)
-	rows, err := r.conn.Query(ctx, q.SQL, q.Args...)
-	if err == nil {
-		err = eachRow(rows, q.row)
-	}
-	return fault(ctx, r.conn, err)
+func (r postgresRead) query(ctx context.Context, list []question, last bool) error {
+	nothing := func(pgx.BatchResults) error { return nil }
+	return fault(ctx, r.conn, r.send(ctx, &pgx.Batch{}, list, last, nothing))
 }
 
-func (r postgresRead) queryAll(ctx context.Context, list []question) error {
-	batch := &pgx.Batch{}
-	for _, q := range list {
-		queue(batch, r.trace, q.Statement)
+// send sends statements behind what is in the batch, and the end of the
+// transaction behind them where they are the last; before reads what comes
+// ahead of their rows.
+func (r postgresRead) send(ctx context.Context, batch *pgx.Batch, list []question, last bool, before func(pgx.BatchResults) error) error {
+	for i := range list {
+		queue(batch, r.trace, list[i].render(postgresSQL, r.account))
+	}
+	if last {
+		batch.Queue(endRead)
 	}
 	results := r.conn.SendBatch(ctx, batch)
-	var err error
-	for _, q := range list {
+	err := before(results)
+	for i := 0; i < len(list) && err == nil; i++ {
 		var rows pgx.Rows
 		if rows, err = results.Query(); err == nil {
-			err = eachRow(rows, q.row)
-		}
-		if err != nil {
-			break
+			err = eachRow(rows, list[i].row)
 		}
 	}
 	if closeErr := results.Close(); err == nil {
@@ -188,8 +174,9 @@ func eachRow(rows pgx.Rows, f func(scanner) error) error {
 	return rows.Err()
 }
 
-// close ends the transaction, which nobody waits for but the pool: it has the
-// connection back, or a new one in its place, before it can be closed.
+// close ends the transaction where it has not ended with its last statement,
+// which nobody waits for but the pool: it has the connection back, or a new one
+// in its place, before it can be closed.
 func (r postgresRead) close() {
 	if r.conn.Conn().PgConn().TxStatus() == 'I' || r.conn.Conn().IsClosed() {
 		r.conn.Release()

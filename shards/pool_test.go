@@ -254,8 +254,8 @@ func (p *testPool) useAll(ctx context.Context, t *testing.T, handles []*Handle, 
 		all.Go(func() {
 			reader := NewHandle(id, testKeys, p.route(id))
 			for at := range written {
-				if newest, known := reader.Newest(ctx); known && newest.Before(at) {
-					t.Errorf("%v is said to be the newest after %v", newest, at)
+				if newest, err := reader.Head(ctx); err != nil || newest.Before(at) {
+					t.Errorf("%v is said to be the newest after %v: %v", newest, at, err)
 				}
 				reader.require(at)
 				s, err := reader.Snapshot(ctx)

@@ -47,16 +47,17 @@ func (s *Shard) again(account string) *Handle {
 }
 
 // A read is one round trip for its first statement and one for each of the
-// others, or for several that are asked together; a group of writes is one. Connections are used before they are
-// counted, since each prepares a statement when it first meets it.
+// others, or for several that are asked together, and one for its end where it
+// is not told which are the last; a group of writes is one. Connections are used
+// before they are counted, since each prepares a statement when it first meets it.
 func TestRoundTrips(t *testing.T) {
 	t.Parallel()
 	c := Cluster.Cluster(t)
 	db := c.Database(t)
-	p := newProxy(t, c.Primary.Address())
+	p := pgtest.NewProxy(t, c.Primary)
 	s := openPostgresTest(t, c, db, Options{}, func(spec *Spec) {
 		onePrimary(spec)
-		spec.DSN = p.dsn(t, spec.DSN) + "?pool_max_conns=1"
+		spec.DSN = p.DSN(t, spec.DSN) + "?pool_max_conns=1"
 	})
 	s.engine.(*postgresEngine).writes.ring = func(string) {} // which nobody waits for
 	ctx := context.Background()
@@ -70,14 +71,17 @@ func TestRoundTrips(t *testing.T) {
 		}
 		return w
 	}
-	read := func(statements int) func() error {
+	read := func(statements int, last bool) func() error {
 		return func() error {
 			snap, err := h.Snapshot(ctx)
 			if err != nil {
 				return err
 			}
 			defer snap.Close()
-			for range statements {
+			for i := range statements {
+				if last && i == statements-1 {
+					snap.Last()
+				}
 				if _, err := snap.Get(ctx, "groups", []string{"g1"}); err != nil {
 					return err
 				}
@@ -93,9 +97,22 @@ func TestRoundTrips(t *testing.T) {
 	}{
 		{"a write of 11 records", func() error { _, err := h.Commit(ctx, create()); return err }, 1},
 		{"a bookmark that is known", func() error { _, err := h.Bookmark(ctx); return err }, 0},
-		{"a bookmark that is not", func() error { _, err := s.again("a").Bookmark(ctx); return err }, 2},
-		{"a read of one statement", read(1), 2},
-		{"a read of three statements", read(3), 4},
+		{"a bookmark that is not", func() error { _, err := s.again("a").Bookmark(ctx); return err }, 1},
+		{"the head", func() error { _, err := h.Head(ctx); return err }, 1},
+		{"a read of one statement", read(1, false), 2},
+		{"a read of its last statement", read(1, true), 1},
+		{"a read of three statements", read(3, false), 4},
+		{"a read of three statements and no other", read(3, true), 3},
+		{"records and what they refer to", func() error {
+			snap, err := h.Snapshot(ctx)
+			if err != nil {
+				return err
+			}
+			defer snap.Close()
+			snap.Last()
+			_, err = snap.GetAll(ctx, Wanted{Table: "clients", IDs: []string{"c"}, With: []string{"group_id", "owner_id"}})
+			return err
+		}, 1},
 		{"a read of three tables, twice", func() error {
 			snap, err := h.Snapshot(ctx)
 			if err != nil {
@@ -106,7 +123,7 @@ func TestRoundTrips(t *testing.T) {
 				return err
 			}
 			for range 2 {
-				if _, err := snap.GetAll(ctx, Wanted{"groups", []string{"g1"}}, Wanted{"users", []string{"u"}}, Wanted{"clients", nil}); err != nil {
+				if _, err := snap.GetAll(ctx, Wanted{Table: "groups", IDs: []string{"g1"}}, Wanted{Table: "users", IDs: []string{"u"}}, Wanted{Table: "clients"}); err != nil {
 					return err
 				}
 			}
@@ -121,16 +138,16 @@ func TestRoundTrips(t *testing.T) {
 	} {
 		least := int64(1 << 20)
 		for range 4 { // the first prepares the statements; in any of them the gateway may listen for its bell
-			p.settle()
-			p.trips.Store(0)
+			p.Settle()
+			p.Trips.Store(0)
 			if err := test.do(); err != nil {
 				t.Fatal(test.name, err)
 			}
-			eventually(t, test.name+" has taken its round trips", func() bool { return p.trips.Load() >= test.want })
-			p.settle()
-			least = min(least, p.trips.Load())
+			eventually(t, test.name+" has taken its round trips", func() bool { return p.Trips.Load() >= test.want })
+			p.Settle()
+			least = min(least, p.Trips.Load())
 		}
-		// The ROLLBACK of a read is a trip too, but one that nobody waits for.
+		// The end of a read is a trip too where it goes alone, but one that nobody waits for.
 		if least != test.want {
 			t.Errorf("%s took %d round trips, want %d", test.name, least, test.want)
 		}
@@ -255,9 +272,6 @@ func (s *Shard) transact(t *testing.T, account string, writes ...*Write) ([]Comm
 	}
 	return outs, errs
 }
-
-// settle lets what nobody waits for come to its end: nothing tells when.
-func (p *proxy) settle() { time.Sleep(20 * time.Millisecond) }
 
 // Where a table lacks its policy, or the role could lift it, nothing is served.
 func TestWalls(t *testing.T) {
@@ -388,8 +402,8 @@ func TestUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	c := Cluster.Cluster(t)
 	db := c.Database(t)
-	p := newProxy(t, c.Primary.Address())
-	s := openPostgresTest(t, c, db, Options{}, func(spec *Spec) { onePrimary(spec); spec.DSN = p.dsn(t, spec.DSN) })
+	p := pgtest.NewProxy(t, c.Primary)
+	s := openPostgresTest(t, c, db, Options{}, func(spec *Spec) { onePrimary(spec); spec.DSN = p.DSN(t, spec.DSN) })
 	ctx := context.Background()
 	h := s.testHandle(t, "a")
 	write := &Write{
@@ -403,7 +417,7 @@ func TestUnknownOutcome(t *testing.T) {
 		}
 		return ends
 	}
-	p.cut.Store(&cut)
+	p.Cut.Store(&cut)
 	_, err := h.Commit(ctx, write)
 	wantCode(t, err, Unavailable)
 	var e *Error

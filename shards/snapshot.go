@@ -18,11 +18,14 @@ type Snapshot struct {
 	// strong: of the primary only, whatever the handle asks for.
 	strong bool
 
-	mu     sync.Mutex
-	shard  *Shard
-	read   read // nil until it is opened, and once it is closed
-	head   head
-	closed bool
+	mu    sync.Mutex
+	shard *Shard
+	read  read // nil until it is opened, and once it is over
+	head  head
+	// last: no statement follows the next ones.
+	last bool
+	// over: they were run, or the snapshot was closed.
+	over bool
 }
 
 // Position returns where in the account's history the snapshot is.
@@ -32,7 +35,7 @@ func (s *Snapshot) Position(ctx context.Context) (Position, error) {
 }
 
 // Node names the node that the snapshot is on, for the log: primary, or
-// replica-1 and so on. It is "" before the first statement, and once closed.
+// replica-1 and so on. It is "" before the first statement, and behind the last.
 func (s *Snapshot) Node() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -47,38 +50,69 @@ func (s *Snapshot) opened(ctx context.Context) (head, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var err error
-	if s.read == nil {
-		err = s.open(ctx, func(*Shard) question { return question{} })
+	if s.head == (head{}) {
+		err = s.ask(ctx, nil)
 	}
 	return s.head, err
 }
 
-var errClosedSnapshot = errors.New("read through a closed snapshot")
+// Last says that the next statements are the last ones, so that what ends the
+// read travels with them. To read behind them is an error; the Position stays.
+func (s *Snapshot) Last() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = true
+}
 
-// open begins the read with its first statement. The head is read in the same
-// transaction as all that follow, before them.
-func (s *Snapshot) open(ctx context.Context, first func(*Shard) question) error {
-	if s.closed {
-		return errClosedSnapshot
+var errOver = errors.New("read through a snapshot that is over")
+
+// ask runs statements, the first ones as part of the beginning. The caller has
+// the lock.
+func (s *Snapshot) ask(ctx context.Context, list []question) error {
+	if s.over {
+		return errOver
 	}
+	if s.last {
+		defer s.end()
+	}
+	if s.read != nil {
+		defer s.waits()()
+		return s.read.query(ctx, list, s.last)
+	}
+	return s.open(ctx, list)
+}
+
+// waits is the handle's, for an engine that computes elsewhere.
+func (s *Snapshot) waits() (goesOn func()) {
+	if s.shard.engine.sql() == sqliteSQL {
+		return func() {}
+	}
+	return s.handle.waits()
+}
+
+// open begins the read with its first statements. The head is read in the same
+// transaction as all that follow, before them.
+func (s *Snapshot) open(ctx context.Context, first []question) error {
 	h := s.handle
 	at, proven, strong := h.required()
-	o := &beginning{account: h.account, at: at, strong: strong || s.strong}
+	o := &beginning{account: h.account, at: at, strong: strong || s.strong, first: first, last: s.last}
 	if !proven {
 		o.since = at.Epoch
 	}
 	o.admit = func(found head) error {
-		s.head = found
+		s.head = found // before the rows, of which some need it
 		return found.reached(at, proven)
 	}
 	return h.on(ctx, func(shard *Shard) error {
 		if err := shard.use.enter(); err != nil {
 			return err
 		}
-		s.shard, o.first = shard, first(shard)
+		s.shard = shard
+		defer s.waits()()
 		var err error
 		if s.read, err = shard.engine.begin(ctx, o); err != nil {
 			shard.use.leave()
+			s.head = head{}
 			return err
 		}
 		h.saw(at, s.head.Position)
@@ -91,7 +125,11 @@ func (s *Snapshot) open(ctx context.Context, first func(*Shard) question) error 
 func (s *Snapshot) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.closed = true
+	s.end()
+}
+
+func (s *Snapshot) end() {
+	s.over = true
 	if s.read != nil {
 		s.read.close()
 		s.read = nil
@@ -108,35 +146,7 @@ func (s *Snapshot) Table(name string) *Table {
 
 // Get returns the records with these ids that there are, in no order, with one statement.
 func (s *Snapshot) Get(ctx context.Context, table string, ids []string) ([]*Row, error) {
-	return s.GetAll(ctx, Wanted{table, ids})
-}
-
-// Wanted are records of one table.
-type Wanted struct {
-	Table string
-	IDs   []string
-}
-
-// GetAll is Get for records of several tables: a statement for each, which
-// take one round trip together. Their tables tell the rows apart.
-func (s *Snapshot) GetAll(ctx context.Context, wanted ...Wanted) ([]*Row, error) {
-	var out []*Row
-	parts := make([]part, len(wanted))
-	for i, w := range wanted {
-		t := s.Table(w.Table)
-		parts[i] = part{func(b *builder) {
-			b.WriteString(rowOf + " FROM " + t.Name + " t WHERE t.account_id = " + b.account)
-			b.and(b.in("t.id", w.IDs))
-		}, func(row scanner) error {
-			r, err := s.scan(row, t)
-			out = append(out, r)
-			return err
-		}}
-	}
-	if err := s.all(ctx, parts...); err != nil {
-		return nil, err
-	}
-	return out, nil
+	return s.GetAll(ctx, Wanted{Table: table, IDs: ids})
 }
 
 // List returns a page for each parent, or the page of "" where the page has no
@@ -220,44 +230,20 @@ func (s *Snapshot) Sums(ctx context.Context, table, group, total string, where [
 	return out, err
 }
 
-// part is a statement of a snapshot, and what is called for every row of it.
-type part struct {
-	write func(*builder)
-	row   func(scanner) error
-}
-
 // each runs one statement and calls f for every row.
 func (s *Snapshot) each(ctx context.Context, write func(*builder), f func(scanner) error) error {
-	return s.all(ctx, part{write, f})
+	return s.all(ctx, question{write: write, row: f})
 }
 
 // all runs statements, together where they can be sent so. It holds the read
 // for the whole of it; what it calls must not use the snapshot.
-func (s *Snapshot) all(ctx context.Context, parts ...part) error {
+func (s *Snapshot) all(ctx context.Context, list ...question) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.shard.engine.sql() == postgresSQL { // it computes elsewhere
-		defer s.handle.waits()()
+	for i := range list {
+		list[i].row = s.handle.usage.counting(list[i].row)
 	}
-	list := make([]question, len(parts))
-	render := func(i int, shard *Shard) question {
-		b := newBuilder(shard.engine.sql(), s.handle.account)
-		parts[i].write(b)
-		list[i] = question{b.statement(), s.handle.usage.counting(parts[i].row)}
-		return list[i]
-	}
-	next := 0
-	var err error
-	if s.read == nil {
-		next = 1
-		err = s.open(ctx, func(shard *Shard) question { return render(0, shard) })
-	}
-	if next < len(parts) && err == nil {
-		for i := next; i < len(parts); i++ {
-			render(i, s.shard)
-		}
-		err = s.read.query(ctx, list[next:]...)
-	}
+	err := s.ask(ctx, list)
 	var known *Error
 	if err != nil && !errors.As(err, &known) {
 		return fmt.Errorf("%s: %w", textOf(list), err)
@@ -268,8 +254,8 @@ func (s *Snapshot) all(ctx context.Context, parts ...part) error {
 func textOf(list []question) string {
 	var texts []string
 	for _, q := range list {
-		if q.SQL != "" {
-			texts = append(texts, q.SQL)
+		if q.sql != "" {
+			texts = append(texts, q.sql)
 		}
 	}
 	return strings.Join(texts, "; ")

@@ -188,7 +188,8 @@ func (e *sqliteEngine) add(ctx context.Context, account string) error {
 // sqliteRead is a read on a reader's connection.
 type sqliteRead struct {
 	*conn
-	engine *sqliteEngine
+	engine  *sqliteEngine
+	account string
 }
 
 func (e *sqliteEngine) begin(ctx context.Context, o *beginning) (read, error) {
@@ -196,28 +197,28 @@ func (e *sqliteEngine) begin(ctx context.Context, o *beginning) (read, error) {
 	if err != nil {
 		return nil, err
 	}
-	age := e.latest.began()
-	if err := c.open(ctx, o, func(h head) { e.latest.saw(age, o.account, h.Position) }); err != nil {
-		e.release(c)
+	r := sqliteRead{c, e, o.account}
+	if err := r.open(ctx, o); err != nil {
+		r.close()
 		return nil, err
 	}
-	return sqliteRead{c, e}, nil
+	return r, nil
 }
 
-// open begins a read; saw is told of the head.
-func (c *conn) open(ctx context.Context, o *beginning, saw func(head)) error {
-	if err := c.begin(ctx, "BEGIN"); err != nil {
+func (r sqliteRead) open(ctx context.Context, o *beginning) error {
+	age := r.engine.latest.began()
+	if err := r.conn.begin(ctx, "BEGIN"); err != nil {
 		return err
 	}
-	h, err := readHead(ctx, c, o)
+	h, err := readHead(ctx, r.conn, o)
 	if err != nil {
 		return err
 	}
-	saw(h)
-	if err := o.admit(h); err != nil || o.first.SQL == "" {
+	r.engine.latest.saw(age, o.account, h.Position)
+	if err := o.admit(h); err != nil {
 		return err
 	}
-	return c.query(ctx, o.first.Statement, o.first.row)
+	return r.query(ctx, o.first, o.last)
 }
 
 // readHead returns the head of an account that is here.
@@ -231,9 +232,13 @@ func readHead(ctx context.Context, c *conn, o *beginning) (head, error) {
 	return h, h.here(found)
 }
 
-func (r sqliteRead) query(ctx context.Context, list ...question) error {
-	for _, q := range list {
-		if err := r.conn.query(ctx, q.Statement, q.row); err != nil {
+func (r sqliteRead) query(ctx context.Context, list []question, _ bool) error {
+	for i := range list {
+		s := list[i].render(sqliteSQL, r.account)
+		if s.SQL == "" {
+			continue
+		}
+		if err := r.conn.query(ctx, s, list[i].row); err != nil {
 			return err
 		}
 	}

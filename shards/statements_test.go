@@ -2,6 +2,7 @@ package shards
 
 import (
 	"context"
+	"fmt"
 	"testing"
 )
 
@@ -80,5 +81,66 @@ func TestPostgresStatementsAreBounded(t *testing.T) {
 	err = conn.QueryRow(t.Context(), "SELECT count(*) FROM pg_prepared_statements").Scan(&n)
 	if err != nil || n < maxStatements || n > maxStatements+1 { // one is closed with the next use
 		t.Errorf("%d statements are prepared, want %d (%v)", n, maxStatements, err)
+	}
+}
+
+// Records are planned once for a connection, however many are asked for: where
+// the planner sees their number, a plan for it looks cheaper than the one for
+// any, and making it takes longer than reading the records.
+func TestRecordsArePlannedOnce(t *testing.T) {
+	t.Parallel()
+	c := Cluster.Cluster(t)
+	db := c.Database(t)
+	s := openPostgresTest(t, c, db, Options{}, func(spec *Spec) {
+		onePrimary(spec)
+		spec.DSN += "?pool_max_conns=1"
+	})
+	h := s.testHandle(t, "a")
+	w := &Write{}
+	for i := range 500 { // a table of a few pages is read at any plan
+		body := fmt.Appendf(nil, `{"name":"%d","status":"ACTIVE"}`, i)
+		w.Ops = append(w.Ops, Op{Kind: Created, Table: "groups", ID: fmt.Sprint("g", i), Body: body, Patch: body},
+			Op{Kind: Created, Table: "clients", ID: fmt.Sprint("c", i), Body: body, Patch: body})
+	}
+	if _, err := h.Commit(t.Context(), w); err != nil {
+		t.Fatal(err)
+	}
+	exec(t, db.Owner(c.Primary), "ANALYZE")
+	const reads = 20
+	for n := range reads {
+		snap, err := h.Snapshot(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids := []string{"c1", "g2", "g3"}[:1+n%3]
+		if _, err := snap.GetAll(t.Context(), Wanted{Table: "groups", IDs: ids}, Wanted{Table: "clients", IDs: ids, With: []string{"group_id", "owner_id"}}); err != nil {
+			t.Fatal(err)
+		}
+		snap.Close()
+	}
+	conn, err := s.engine.(*postgresEngine).primary.pool.Acquire(t.Context()) // the only one
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	rows, err := conn.Query(t.Context(), "SELECT statement, generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE 'SELECT t.account_id%'")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const tries = 5 // as many as PostgreSQL compares with
+	n := 0
+	err = eachRow(rows, func(row scanner) error {
+		var text string
+		var once, anew int64
+		if err := row.Scan(&text, &once, &anew); err != nil {
+			return err
+		}
+		if n++; once != reads-tries || anew != tries {
+			t.Errorf("planned %d times anew, %d times not: %s", anew, once, text)
+		}
+		return nil
+	})
+	if err != nil || n != 4 {
+		t.Errorf("%d statements, %v", n, err)
 	}
 }

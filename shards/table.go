@@ -152,6 +152,17 @@ func (t *Table) readRefs(ctx context.Context, db *sql.DB) error {
 	})
 }
 
+// target returns the table that a column refers to; a column that refers to none
+// is a programmer's mistake.
+func (t *Table) target(column string) string {
+	for _, r := range t.refs {
+		if r.column == column {
+			return r.table
+		}
+	}
+	panic("shards: " + t.Name + "." + column + " refers to no table")
+}
+
 // fieldOf returns the body's field behind a column, as callers know it.
 func fieldOf(column string) string { return camel(strings.TrimSuffix(column, "_fold")) }
 

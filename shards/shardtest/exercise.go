@@ -46,6 +46,8 @@ func Exercise(t *testing.T, open func(t *testing.T, opts shards.Options) *shards
 		{"AHandleReadsItsOwnWrites", readsItsOwnWrites},
 		{"ASnapshotStaysWhereItIs", snapshotStays},
 		{"RecordsOfSeveralTablesComeTogether", severalTables},
+		{"RecordsComeWithWhatTheyReferTo", withWhatTheyReferTo},
+		{"NothingIsReadBehindTheLast", nothingBehindTheLast},
 		{"SnapshotsOfOneHandleDoNotCross", snapshotsDoNotCross},
 		{"RequestsDoNotWaitForThemselves", requestsDoNotWaitForThemselves},
 		{"ACursorIsOfOneList", cursorIsOfOneList},

@@ -1,4 +1,4 @@
-package shards
+package pgtest
 
 import (
 	"bytes"
@@ -7,33 +7,39 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
-// proxy stands between a gateway and a server, counts round trips, and can cut
-// the wire.
-type proxy struct {
+// Proxy stands between a gateway and a server, counts round trips, and can cut
+// the wire. It is safe for concurrent use.
+type Proxy struct {
+	// Trips counts the round trips of all connections.
+	Trips atomic.Int64
+	// Cut, where set, is shown what goes to the server; once it says true, the
+	// server gets it, and the connection ends before its answer.
+	Cut atomic.Pointer[func([]byte) bool]
+
 	listener net.Listener
 	to       string
-	trips    atomic.Int64
-	// cut, where set, is shown what goes to the server; once it says true, the
-	// server gets it, and the connection ends before its answer.
-	cut atomic.Pointer[func([]byte) bool]
-
-	mu    sync.Mutex
-	conns []net.Conn
+	mu       sync.Mutex
+	conns    []net.Conn
 }
+
+// Settle lets what nobody waits for come to its end: nothing tells when.
+func (p *Proxy) Settle() { time.Sleep(20 * time.Millisecond) }
 
 // cancelRequest begins the only message of a connection that cancels what
 // another one does.
 var cancelRequest = []byte{0, 0, 0, 16, 4, 210, 22, 46}
 
-func newProxy(t testing.TB, to string) *proxy {
+// NewProxy returns a proxy in front of a node, until the test ends.
+func NewProxy(t testing.TB, n *Node) *Proxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{listener: l, to: to}
+	p := &Proxy{listener: l, to: n.Address()}
 	t.Cleanup(func() { l.Close(); p.drop() })
 	go func() {
 		for {
@@ -47,8 +53,8 @@ func newProxy(t testing.TB, to string) *proxy {
 	return p
 }
 
-// dsn returns dsn with the proxy in place of its server.
-func (p *proxy) dsn(t testing.TB, dsn string) string {
+// DSN returns dsn with the proxy in place of its server.
+func (p *Proxy) DSN(t testing.TB, dsn string) string {
 	t.Helper()
 	u, err := url.Parse(dsn)
 	if err != nil {
@@ -59,7 +65,7 @@ func (p *proxy) dsn(t testing.TB, dsn string) string {
 }
 
 // drop ends all connections.
-func (p *proxy) drop() {
+func (p *Proxy) drop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range p.conns {
@@ -68,7 +74,7 @@ func (p *proxy) drop() {
 	p.conns = nil
 }
 
-func (p *proxy) serve(client net.Conn) {
+func (p *Proxy) serve(client net.Conn) {
 	server, err := net.Dial("tcp", p.to)
 	if err != nil {
 		client.Close()
@@ -103,11 +109,11 @@ func (p *proxy) serve(client net.Conn) {
 				return
 			}
 			if !asked.Swap(true) {
-				p.trips.Add(1)
+				p.Trips.Add(1)
 			}
 			// A batch may come in pieces; Sync ends it.
 			sent = append(sent, buf[:n]...)
-			cut := p.cut.Load()
+			cut := p.Cut.Load()
 			if cut != nil && bytes.HasPrefix(sent, cancelRequest) {
 				return // of a client that was cut off: the server does not hear of it
 			}
