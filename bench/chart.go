@@ -33,7 +33,7 @@ func (r *report) draw(path string) error {
 	for _, op := range operations {
 		for _, name := range []string{ours, cached} {
 			c := cell{op, name, chartAt}
-			if r.samples[c] == nil && len(op.concurrency) == 1 {
+			if r.samples[c] == nil && !slices.Contains(op.concurrency, chartAt) {
 				c.concurrency = op.concurrency[0]
 			}
 			limit, ratio := r.chartLimit(c)

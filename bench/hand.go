@@ -33,7 +33,7 @@ func newHand(gate *tenancy.Gate, keys *shards.Keyring, db store, noHistory bool)
 	h := &hand{ServeMux: http.NewServeMux(), gate: gate, keys: keys, db: db, noHistory: noHistory}
 	for name, f := range map[string]answer{
 		"client": h.client, "page": h.page, "pipeline": h.pipeline, "groups": h.groups,
-		"create": h.create, "queue": h.create, "update": h.update, "upsert": h.upsert,
+		"create": h.create, "queue": h.create, "update": h.update, "amend": h.update, "upsert": h.upsert,
 	} {
 		h.HandleFunc("POST /"+name, h.serve(f))
 	}

@@ -51,7 +51,7 @@ func parse(args []string) (options, error) {
 	flags.IntVar(&o.rounds, "rounds", 3, "how often everything is measured; medians are reported")
 	seconds := flags.Float64("seconds", 1, "how long each measurement takes")
 	concurrency := flags.String("concurrency", "", "how many connections ask at once; several, with commas (each operation's own)")
-	only := flags.String("only", "", "operations, with commas: client, page, pipeline, groups, create, queue, update or upsert (all)")
+	only := flags.String("only", "", "operations, with commas: client, page, pipeline, groups, create, queue, update, amend or upsert (all)")
 	without := flags.String("without", "", "contestants to leave out, with semicolons")
 	flags.IntVar(&o.size.accounts, "accounts", usual.accounts, "how many accounts there are")
 	records := flags.Int("records", groups+users+usual.clients+usual.leads, "how many records each of them has")

@@ -27,8 +27,9 @@ type operation struct {
 
 // How many ask at once, unless it is said otherwise.
 var (
-	atReading = []int{1, 32, 256}
-	atWriting = []int{1, 32, 64, 256}
+	atReading    = []int{1, 32, 256}
+	atWriting    = []int{1, 32, 64, 256}
+	inOneAccount = []int{16, 64}
 )
 
 var operations = []*operation{
@@ -75,16 +76,15 @@ var operations = []*operation{
 		name: "create", title: "create a client", write: true, concurrency: atWriting, document: createClient, variables: aClient,
 	},
 	{
-		name: "queue", title: "create a client, all of one account", write: true, concurrency: []int{16}, single: true,
+		name: "queue", title: "create a client, all of one account", write: true, concurrency: inOneAccount, single: true,
 		document: createClient, variables: aClient,
 	},
 	{
-		name: "update", title: "update a client", write: true, concurrency: atWriting,
-		document: `mutation Update($id: ID!, $patch: ClientPatch!) { updateClient(id: $id, patch: $patch) {
-			client { id version name phone updatedAt } bookmark errors { code message field } } }`,
-		variables: func(d *dataset, a *account, r *rand.Rand) []byte {
-			return fmt.Appendf(nil, `{"id":%q,"patch":{"phone":"+44 %d"}}`, one(r, d.Clients), r.IntN(1e9))
-		},
+		name: "update", title: "update a client", write: true, concurrency: atWriting, document: updateAClient, variables: aNumber,
+	},
+	{
+		name: "amend", title: "update a client, all of one account", write: true, concurrency: inOneAccount, single: true,
+		document: updateAClient, variables: aNumber,
 	},
 	{
 		name: "upsert", title: "upsert 250 clients, 50 of them new", write: true, concurrency: []int{1, 32},
@@ -119,6 +119,14 @@ func aClient(d *dataset, a *account, r *rand.Rand) []byte {
 	n := r.IntN(1e9)
 	return fmt.Appendf(nil, `{"input":{"name":"Grace Example %d","status":"ACTIVE","email":"grace.%d@clients.example",`+
 		`"phone":"+44 20 7946 0000","tags":["newsletter","web"],"groupId":%q,"ownerId":%q}}`, n, n, one(r, d.Groups), one(r, d.Users))
+}
+
+const updateAClient = `mutation Update($id: ID!, $patch: ClientPatch!) { updateClient(id: $id, patch: $patch) {
+			client { id version name phone updatedAt } bookmark errors { code message field } } }`
+
+// aNumber returns an update of one's telephone number.
+func aNumber(d *dataset, a *account, r *rand.Rand) []byte {
+	return fmt.Appendf(nil, `{"id":%q,"patch":{"phone":"+44 %d"}}`, one(r, d.Clients), r.IntN(1e9))
 }
 
 func one(r *rand.Rand, of []string) string { return of[r.IntN(len(of))] }
