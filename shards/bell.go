@@ -47,9 +47,12 @@ const (
 	connectAgain = 200 * time.Millisecond
 	// ringEvery is the pause after ringing, during which writes gather.
 	ringEvery = 5 * time.Millisecond
-	// ringFor rings for a list of accounts. A bell that a crash of the server
-	// swallows wakes nobody, since its listeners are gone too: no need to sync it.
-	ringFor = "SELECT pg_notify('" + channel + "', $1 || account) FROM set_config('synchronous_commit', 'off', true), unnest($2::text[]) account"
+	// ringOut sends notifications. What a crash of the server swallows would wake
+	// nobody, since its listeners are gone too: no need to sync it.
+	ringOut = "SELECT pg_notify('" + channel + "', told) FROM set_config('synchronous_commit', 'off', true), unnest($1::text[]) told"
+	// maxTold is how many bytes a notification names accounts with; PostgreSQL
+	// takes 7,999 in all.
+	maxTold = 7000
 )
 
 func newBell(server *pgx.ConnConfig, pool *pgxpool.Pool, feeds *feeds, log *slog.Logger) *bell {
@@ -129,7 +132,20 @@ func (b *bell) notify(ctx context.Context) {
 		return
 	}
 	defer conn.Release()
-	_, _ = conn.Exec(ctx, ringFor, b.self+" ", accounts)
+	_, _ = conn.Exec(ctx, ringOut, b.told(accounts))
+}
+
+// told returns the notifications that name accounts: in each who tells and, by
+// lines, what was written to.
+func (b *bell) told(accounts []string) (out []string) {
+	one := b.self
+	for _, account := range accounts {
+		if len(one)+len(account) > maxTold {
+			out, one = append(out, one), b.self
+		}
+		one += "\n" + account
+	}
+	return append(out, one)
 }
 
 // listen wakes followers until the connection ends. It returns nil where nothing
@@ -170,10 +186,13 @@ func (b *bell) hear(ctx context.Context, conn *pgx.Conn, during time.Duration) (
 		case err != nil:
 			return false, err
 		}
-		from, account, _ := strings.Cut(n.Payload, " ")
-		if from != b.self {
-			b.feeds.wake(account)
-		} else if account == "" {
+		from, told, _ := strings.Cut(n.Payload, "\n")
+		switch accounts := strings.Split(told, "\n"); {
+		case from != b.self:
+			for _, account := range accounts {
+				b.feeds.wake(account)
+			}
+		case slices.Contains(accounts, ""):
 			return true, nil
 		}
 	}
