@@ -39,7 +39,8 @@ var faults = []struct {
 	{"numbers are taken at the insert", []planted.Edit{
 		{"shards/share.go", " int64 // how many numbers are used\n", " int64 // how many numbers are used\n\tbase int64\n"},
 		{"shards/transact.go", "\tbatch := &pgx.Batch{}\n\tbatch.Queue(beginWrite)\n\tends", "\tfor _, s := range a.shares {\n\t\tif err := s.allocate(ctx, a.conn); err != nil {\n\t\t\treturn false, err\n\t\t}\n\t}\n\tbatch := &pgx.Batch{}\n\tbatch.Queue(beginWrite)\n\tends"},
-		{"shards/share.go", "\tqueue(batch, s.trace, Statement{text, []any{s.account, s.seqs}})", "\t_ = text\n\tqueue(batch, s.trace, Statement{\"SELECT seq, epoch, state, trimmed, -1 FROM head WHERE account_id = $1\", []any{s.account}})"},
+		{"shards/share.go", "\tswitch {\n\tcase !s.atOnce:\n", "\tif s.atOnce && !s.raised {\n\t\treturn \"(SELECT seq, epoch, state, trimmed FROM head\" + active + \")\"\n\t}\n\tswitch {\n\tcase !s.atOnce:\n"},
+		{"shards/share.go", "SELECT seq - \" + b.arg(s.seqs) + \", epoch", "SELECT seq, epoch"},
 		{"shards/share.go", " AND xmin = pg_current_xact_id()::xid", ""},
 		{"shards/onebyone.go", "\tb.WriteString(\" FOR UPDATE\")\n", ""},
 		{"shards/onebyone.go", "\tif seqs > 0 {\n\t\tqueue(batch, t.trace, Statement{raiseHead", "\tif seqs < 0 {\n\t\tqueue(batch, t.trace, Statement{raiseHead"},

@@ -16,26 +16,22 @@ type share struct {
 	at      time.Time
 	head    head  // as it was
 	seqs    int64 // how many numbers are used
-	// atOnce: the head is raised first, by seqs, and each statement fails where it
+	// atOnce: the first statement raises the head, by seqs, and each fails where it
 	// leaves a change out.
 	atOnce bool
+	// ifFree: it does so only where nobody else has locked the head.
+	ifFree bool
+	// raised: that statement has been rendered.
+	raised bool
 	// skipped: the head was not to be had without waiting, or the account is not
 	// written to here. Nothing was made.
 	skipped bool
 }
 
-const (
-	// raiseFirst takes the numbers of a share that is made at once, and returns the
-	// head as it was.
-	raiseFirst = `UPDATE head SET seq = seq + $2 WHERE account_id = $1 AND state = 'active' RETURNING seq - $2, epoch, state, trimmed, -1`
-	// raiseFree does so where nobody else has locked the head.
-	raiseFree = `UPDATE head SET seq = seq + $2 FROM (SELECT account_id AS id FROM head WHERE account_id = $1 AND state = 'active' FOR UPDATE SKIP LOCKED) free
-		WHERE account_id = free.id RETURNING seq - $2, epoch, state, trimmed, -1`
-	// raiseHead counts the share's changes: a write that left one out must not
-	// be committed, and 'torn' is no state.
-	raiseHead = `UPDATE head SET seq = seq + $2, state = CASE WHEN state = 'active' AND (SELECT count(*) FROM change c
-		WHERE c.account_id = $1 AND c.seq > head.seq) = $3 THEN state ELSE 'torn' END WHERE account_id = $1`
-)
+// raiseHead counts the share's changes: a write that left one out must not be
+// committed, and 'torn' is no state.
+const raiseHead = `UPDATE head SET seq = seq + $2, state = CASE WHEN state = 'active' AND (SELECT count(*) FROM change c
+	WHERE c.account_id = $1 AND c.seq > head.seq) = $3 THEN state ELSE 'torn' END WHERE account_id = $1`
 
 // size is how many changes the share makes.
 func (s *share) size() (n int) {
@@ -45,31 +41,25 @@ func (s *share) size() (n int) {
 	return n
 }
 
-// raise takes the numbers of all the share's writes. The head is locked with it:
-// what waits for it comes after this transaction in the account's history.
-func (s *share) raise(batch *pgx.Batch, ifFree bool) {
-	s.atOnce, s.seqs = true, 0
+// begin prepares to make all the share's writes at once.
+func (s *share) begin(ifFree bool) {
+	s.atOnce, s.ifFree, s.raised, s.seqs = true, ifFree, false, 0
 	for _, w := range s.writes {
 		if len(w.write.Ops) > 0 {
 			s.seqs++
 		}
 	}
-	text := raiseFirst
-	if ifFree {
-		text = raiseFree
-	}
-	queue(batch, s.trace, Statement{text, []any{s.account, s.seqs}})
 }
 
-// take reads the n results of the share's statements: of those that name the
-// account and raise its head, and of those that write.
-func (s *share) take(results pgx.BatchResults, n int, ifFree bool) error {
+// take reads the n results of the share's statements: of the one that names the
+// account, of the one that raises its head, and of the others.
+func (s *share) take(results pgx.BatchResults, n int) error {
 	if _, err := results.Exec(); err != nil {
 		return err
 	}
 	var err error
 	s.head, err = takeHead(results)
-	if s.skipped = ifFree && errors.Is(err, errMoved); err != nil && !s.skipped {
+	if s.skipped = s.ifFree && errors.Is(err, errMoved); err != nil && !s.skipped {
 		return err
 	}
 	for range n - 2 {
@@ -130,13 +120,29 @@ func (s *share) remember(batch *pgx.Batch, w *Write, seq int64, out Committed) {
 }
 
 // held renders the head that this transaction has locked: one row, or none where
-// it was skipped. Nothing is written without it, nor any number given out.
+// it was skipped. Nothing is written without it, nor any number given out. Who
+// asks first raises it: what waits for it comes after this transaction in the
+// account's history.
 func (s *share) held(b *builder) string {
-	raised := ""
-	if s.atOnce {
-		raised = " AND xmin = pg_current_xact_id()::xid"
+	const active = " WHERE account_id = $1 AND state = 'active'"
+	switch {
+	case !s.atOnce:
+		return "(SELECT seq FROM head" + active + ")"
+	case s.raised:
+		return "(SELECT seq FROM head" + active + " AND xmin = pg_current_xact_id()::xid)"
 	}
-	return "(SELECT seq FROM head WHERE account_id = " + b.account + " AND state = 'active'" + raised + ")"
+	raise := "(UPDATE head SET seq = seq + " + b.arg(s.seqs)
+	if s.ifFree {
+		raise += " FROM (SELECT account_id AS id FROM head" + active + " FOR UPDATE SKIP LOCKED) free" + active + " AND account_id = free.id"
+	} else {
+		raise += active
+	}
+	return raise + " RETURNING seq, epoch, state, trimmed)"
+}
+
+// asItWas renders what ends the statement that raises the head: the head before it.
+func (s *share) asItWas(b *builder) string {
+	return " SELECT seq - " + b.arg(s.seqs) + ", epoch, state, trimmed, -1 FROM held"
 }
 
 // number renders the number that is so many above the head as it was, from held.

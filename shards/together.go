@@ -12,7 +12,14 @@ import (
 
 // together adds the statements of all the share's writes. What is done alike to
 // records of one table is one statement, for one record or for hundreds.
-func (s *share) together(batch *pgx.Batch) {
+func (s *share) together(batch *pgx.Batch, ifFree bool) {
+	s.begin(ifFree)
+	if slices.ContainsFunc(s.writes, func(p *pending) bool { return !p.plain() }) { // which might come before any op
+		b := newBuilder(postgresSQL, s.account)
+		b.WriteString("WITH held AS " + s.held(b) + s.asItWas(b))
+		queue(batch, s.trace, b.statement())
+		s.raised = true
+	}
 	var seqs int64
 	var run []entry
 	flush := func() {
@@ -55,6 +62,11 @@ func (s *share) together(batch *pgx.Batch) {
 		}
 	}
 	flush()
+}
+
+// plain reports whether p makes changes and nothing else.
+func (p *pending) plain() bool {
+	return len(p.write.Ops) > 0 && p.write.Absent == nil && p.write.Key == nil
 }
 
 // alike reports whether one statement can make both.
@@ -123,8 +135,14 @@ func (s *share) change(b *builder, n int, values string) {
 		b.WriteString(") " + insert)
 		return
 	}
-	b.WriteString("), logged AS (" + insert + " RETURNING 1)" +
-		" SELECT 1 / (CASE count(*) WHEN " + b.arg(int64(n)) + " * (SELECT count(*) FROM held) THEN 1 ELSE 0 END) FROM logged")
+	b.WriteString("), logged AS (" + insert + " RETURNING 1)")
+	complete := "1 / (CASE (SELECT count(*) FROM logged) WHEN " + b.arg(int64(n)) + " * (SELECT count(*) FROM held) THEN 1 ELSE 0 END)"
+	if s.raised {
+		b.WriteString(" SELECT " + complete)
+		return
+	}
+	b.WriteString(s.asItWas(b) + " WHERE " + complete + " = 1")
+	s.raised = true
 }
 
 // ops renders what op does for entries that are alike, as one statement: each

@@ -144,8 +144,7 @@ func (a *attempt) render(batch *pgx.Batch, i int) (ok bool) {
 	default:
 		batch.Queue(setWrite, s.account, lockTimeout)
 	}
-	s.raise(batch, a.together)
-	s.together(batch)
+	s.together(batch, a.together)
 	return true
 }
 
@@ -156,7 +155,7 @@ func (a *attempt) take(results pgx.BatchResults, ends []int) error {
 	}
 	at := 1
 	for i, s := range a.shares {
-		if err := s.take(results, ends[i]-at, a.together); err != nil {
+		if err := s.take(results, ends[i]-at); err != nil {
 			a.failed = s
 			return err
 		}
