@@ -51,7 +51,7 @@ func (c *devCommand) run(ctx context.Context, stdout, stderr io.Writer) error {
 		if !isLoopback(listener.Addr()) {
 			fmt.Fprintf(stderr, "gatehouse: warning: %s can be reached from other machines, and the demo tokens with it\n", listener.Addr())
 		}
-		printWelcome(stdout, listener.Addr(), tokens)
+		c.welcome(stdout, listener.Addr(), tokens)
 	})
 }
 
@@ -113,8 +113,8 @@ func isLoopback(a net.Addr) bool {
 	return ok && tcp.IP.IsLoopback()
 }
 
-// printWelcome says where to look and with which token.
-func printWelcome(w io.Writer, a net.Addr, tokens []demoToken) {
+// welcome says where to look and with which token.
+func (c *devCommand) welcome(w io.Writer, a net.Addr, tokens []demoToken) {
 	host := a.String()
 	if tcp, ok := a.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
 		host = fmt.Sprintf("localhost:%d", tcp.Port)
@@ -127,6 +127,10 @@ func printWelcome(w io.Writer, a net.Addr, tokens []demoToken) {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", t.Account, t.Role, t.User, t.Token)
 	}
 	_ = table.Flush() // a strings.Builder takes everything
-	fmt.Fprintf(&b, "\nThe tokens are good for %d days; `gatehouse token acme --role member` prints a new one.\n", devTokenLifetime/(24*time.Hour))
+	hint := "gatehouse token acme --role member"
+	if c.Data != defaultFolder {
+		hint += fmt.Sprintf(" --data %q", c.Data)
+	}
+	fmt.Fprintf(&b, "\nThe tokens are good for %d days; `%s` prints a new one.\n", devTokenLifetime/(24*time.Hour), hint)
 	_, _ = io.WriteString(w, b.String())
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -112,6 +113,9 @@ func TestDevMakesEverythingOnceAndServesIt(t *testing.T) {
 	tokens := regexp.MustCompile(`(?m)^(acme|globex|initech) +(admin|member|viewer) +\S.*\S +(eyJ[\w-]+\.[\w-]+\.[\w-]+)$`).FindAllStringSubmatch(s.stdout, -1)
 	if len(tokens) != 9 {
 		t.Fatalf("%d tokens in:\n%s", len(tokens), s.stdout)
+	}
+	if hint := fmt.Sprintf("`gatehouse token acme --role member --data %q`", data); !strings.Contains(s.stdout, hint) {
+		t.Errorf("no %s in:\n%s", hint, s.stdout)
 	}
 	for _, token := range tokens {
 		if answer := s.ask(t, token[3]); !strings.Contains(answer, `"data"`) || strings.Contains(answer, `"errors"`) {

@@ -134,3 +134,18 @@ func TestTheGuardMakesTheDocuments(t *testing.T) {
 		}
 	}
 }
+
+// Where no operation can be chosen, the error says what is missing.
+func TestWhichOperationIsMeant(t *testing.T) {
+	t.Parallel()
+	schema := gqlparser.MustLoadSchema(&ast.Source{Name: "stub", Input: stubSDL})
+	s := newServer(t, func(c *transport.Config) { c.Guard = guard.New(schema, guard.Options{}) })
+	for body, want := range map[string]string{
+		`{"query":"query a{hello} query b{hello}"}`:      "the document has several operations; say which one in operationName",
+		`{"query":"query a{hello}","operationName":"b"}`: "the document has no operation of the name that operationName gives",
+	} {
+		if a := s.send(http.MethodPost, "/", body, "Accept: application/graphql-response+json"); len(a.body.Errors) != 1 || a.body.Errors[0].Message != want {
+			t.Errorf("%s: %s", body, a.text)
+		}
+	}
+}

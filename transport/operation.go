@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/errcode"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
@@ -106,10 +107,25 @@ func (p *pipeline) check(params *graphql.RawParams) (*guard.Document, gqlerror.L
 	if len(faults) > 0 {
 		return nil, faults
 	}
-	if o := doc.Operations.ForName(params.OperationName); o != nil { // the executor says that there is none
-		return doc, p.guard.Variables(o, params.Variables)
+	o := doc.Operations.ForName(params.OperationName)
+	if o == nil {
+		return nil, noOperation(doc, params.OperationName)
 	}
-	return doc, nil
+	return doc, p.guard.Variables(o, params.Variables)
+}
+
+// noOperation says why none of a document's operations is the one that is named.
+func noOperation(doc *guard.Document, name string) gqlerror.List {
+	why := "the document has no operation of the name that operationName gives"
+	switch {
+	case len(doc.Operations) == 0:
+		why = "the document has no operation"
+	case name == "":
+		why = "the document has several operations; say which one in operationName"
+	}
+	err := gqlerror.Errorf("%s", why)
+	errcode.Set(err, errcode.ValidationFailed)
+	return gqlerror.List{err}
 }
 
 // faulty is for a document, operation name or variables that can't be executed.

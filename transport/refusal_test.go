@@ -191,7 +191,7 @@ func TestDocumentErrorsFollowTheMediaType(t *testing.T) {
 	s := newServer(t, nil)
 	for _, body := range []string{
 		`{"query":"{"}`, `{"query":" "}`, `{"query":"{nothing}"}`, `{"query":"query a{hello} query b{hello}"}`,
-		`{"query":"query a{hello}","operationName":"b"}`,
+		`{"query":"query a{hello}","operationName":"b"}`, `{"query":"fragment f on Query{hello}"}`,
 		`{"query":"query($n:Float!){echo(n:$n)}"}`, `{"query":"query($n:Float!){echo(n:$n)}","variables":{"n":"x"}}`,
 		`{"query":"{` + strings.Repeat("x", 100_000) + `}"}`,
 		`{"query":"{` + strings.Repeat("x ", 1000) + `}"}`,
