@@ -19,8 +19,6 @@ const (
 const (
 	// minCompressed is from how many bytes on a body is worth compressing.
 	minCompressed = 1 << 10
-	// maxJoined is up to how many bytes a body is written at once.
-	maxJoined = 64 << 10
 	// maxKept bounds the buffers that are kept for the next response, in bytes.
 	maxKept = 1 << 20
 )
@@ -93,20 +91,18 @@ type coding struct {
 // choose returns what the Accept-Encoding headers prefer.
 func (c *compressor) choose(accept []string) coding { return coding{negotiateCoding(accept), c} }
 
-// join calls use with the parts as one, in memory that is used again afterwards,
-// where copying them is less than what another write to the network takes.
-func (c coding) join(parts [][]byte, use func(parts ...[]byte)) {
-	if c.by == nil || lengthOf(parts) > maxJoined {
-		use(parts...)
+// lend calls use with a buffer that is used again afterwards.
+func (c coding) lend(use func(*bytes.Buffer)) {
+	if c.by == nil {
+		use(&bytes.Buffer{})
 		return
 	}
 	buffer := c.by.buffers.Get().(*bytes.Buffer)
 	buffer.Reset()
-	for _, part := range parts {
-		buffer.Write(part)
+	use(buffer)
+	if buffer.Cap() <= maxKept {
+		c.by.buffers.Put(buffer)
 	}
-	use(buffer.Bytes())
-	c.by.buffers.Put(buffer)
 }
 
 func lengthOf(parts [][]byte) (n int) {
@@ -127,18 +123,15 @@ func (c coding) compress(parts [][]byte, use func(body []byte)) bool {
 	if c.name == gzipCoding {
 		encoders = &c.by.gzips
 	}
-	buffer := c.by.buffers.Get().(*bytes.Buffer)
-	buffer.Reset()
-	e := encoders.Get().(encoder)
-	e.Reset(buffer)
-	for _, part := range parts {
-		_, _ = e.Write(part) // a bytes.Buffer takes everything
-	}
-	_ = e.Close()
-	encoders.Put(e)
-	use(buffer.Bytes())
-	if buffer.Cap() <= maxKept {
-		c.by.buffers.Put(buffer)
-	}
+	c.lend(func(buffer *bytes.Buffer) {
+		e := encoders.Get().(encoder)
+		e.Reset(buffer)
+		for _, part := range parts {
+			_, _ = e.Write(part) // a bytes.Buffer takes everything
+		}
+		_ = e.Close()
+		encoders.Put(e)
+		use(buffer.Bytes())
+	})
 	return true
 }

@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"runtime/debug"
@@ -64,8 +63,7 @@ func (o *operation) payload(ctx context.Context, request *tenancy.Request, respo
 	}
 	p := partsOf(request, response, at)
 	p.hasNext, p.later = response.HasNext, later && !o.subscription
-	body := p.body()
-	out := payload{text: bytes.Join(body[:], nil), bookmark: at}
+	out := payload{text: p.appendTo(make([]byte, 0, p.size())), bookmark: at}
 	if response.Data == nil {
 		out.failed = p.errors
 	}
@@ -75,6 +73,5 @@ func (o *operation) payload(ctx context.Context, request *tenancy.Request, respo
 // payload is a refusal as a response.
 func (r *refusal) payload(bookmark string) payload {
 	p := r.parts(bookmark)
-	body := p.body()
-	return payload{text: bytes.Join(body[:], nil), bookmark: bookmark, failed: p.errors}
+	return payload{text: p.appendTo(make([]byte, 0, p.size())), bookmark: bookmark, failed: p.errors}
 }

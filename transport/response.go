@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"net/http"
@@ -19,6 +20,9 @@ import (
 const (
 	// maxDocumentErrors is how many faults of one document are told.
 	maxDocumentErrors = 20
+	// maxJoined is up to how many bytes of data are copied to be written with what
+	// stands around them: that is less than another write to the network.
+	maxJoined = 64 << 10
 	// maxMessage bounds the message of each, and maxErrors all of them once they
 	// are encoded, so that the answer stays below 1 KiB; in bytes.
 	maxMessage = 300
@@ -47,25 +51,31 @@ type parts struct {
 // large is neither parsed nor copied again. errors comes first, as the
 // specification recommends, so that it can't be overlooked.
 func writeParts(w http.ResponseWriter, mediaType string, status int, p parts) {
-	body, header := p.body(), newFields(w.Header())
+	header := newFields(w.Header())
 	p.describe(header)
 	header.set("Content-Type", inUTF8(mediaType))
 	header.set("X-Content-Type-Options", "nosniff")
-	ready := func() {
+	send := func(body ...[]byte) {
 		if p.ready != nil {
 			p.ready()
 		}
+		writeBody(w, header, status, body...)
 	}
-	if p.coding.compress(body[:], func(encoded []byte) {
-		header.set("Content-Encoding", p.coding.name)
-		ready()
-		writeBody(w, header, status, encoded)
-	}) {
+	encode := func(body ...[]byte) {
+		if !p.coding.compress(body, func(encoded []byte) {
+			header.set("Content-Encoding", p.coding.name)
+			send(encoded)
+		}) {
+			send(body...)
+		}
+	}
+	if len(p.data) > maxJoined {
+		encode(p.appendBefore(nil), p.data, p.appendBehind(nil))
 		return
 	}
-	p.coding.join(body[:], func(parts ...[]byte) {
-		ready()
-		writeBody(w, header, status, parts...)
+	p.coding.lend(func(buffer *bytes.Buffer) {
+		buffer.Grow(p.size())
+		encode(p.appendTo(buffer.AvailableBuffer()))
 	})
 }
 
@@ -76,9 +86,17 @@ func inUTF8(mediaType string) string {
 	return jsonType + "; charset=utf-8"
 }
 
-// body returns the response as JSON, in pieces.
-func (p *parts) body() [3][]byte {
-	b := append(make([]byte, 0, 256+len(p.errors)), '{')
+// size is about how long the response is.
+func (p *parts) size() int { return len(p.errors) + len(p.data) + 512 }
+
+// appendTo appends the response as JSON.
+func (p *parts) appendTo(b []byte) []byte {
+	return p.appendBehind(append(p.appendBefore(b), p.data...))
+}
+
+// appendBefore appends what stands before the data.
+func (p *parts) appendBefore(b []byte) []byte {
+	b = append(b, '{')
 	if p.errors != nil {
 		b = append(append(b, `"errors":`...), p.errors...)
 	}
@@ -92,12 +110,15 @@ func (p *parts) body() [3][]byte {
 			b = append(b, `"data":`...)
 		}
 	}
-	head := len(b)
+	return b
+}
+
+// appendBehind appends what stands behind the data.
+func (p *parts) appendBehind(b []byte) []byte {
 	if p.hasNext != nil {
 		b = strconv.AppendBool(append(b, `,"hasNext":`...), *p.hasNext)
 	}
-	b = append(p.appendExtensions(b), '}')
-	return [3][]byte{b[:head:head], p.data, b[head:]}
+	return append(p.appendExtensions(b), '}')
 }
 
 // describe sets what a response has in common with the 304 in its place.
