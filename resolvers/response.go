@@ -196,7 +196,7 @@ func want(list []wanted, k *kind, ids []string) []wanted {
 
 // wantOne returns the list of one record and of what its references lead to.
 func wantOne(k *kind, id string, with []*edge) []wanted {
-	list := []wanted{{k, []string{id}, with}}
+	list := append(make([]wanted, 0, 1+len(with)), wanted{k, []string{id}, with})
 	for _, e := range with {
 		list = want(list, e.target, nil)
 	}
@@ -208,15 +208,17 @@ func wantOne(k *kind, id string, with []*edge) []wanted {
 func (r *response) fetch(ctx context.Context, list []wanted) error {
 	loaders := make([]*loader[*record], len(list))
 	var asked []shards.Wanted
-	byTable := make(map[string]int, len(list))
+	of := func(table string) int {
+		return slices.IndexFunc(list, func(w wanted) bool { return w.kind.table == table })
+	}
 	for i, w := range list {
 		l := r.recordsOf(w.kind)
 		l.mu.Lock() // always in the order of the tables
 		defer l.mu.Unlock()
-		loaders[i], byTable[w.kind.table] = l, i
+		loaders[i] = l
 		list[i].ids = l.missing(ctx, w.ids)
 		if len(list[i].ids) > 0 {
-			asked = append(asked, shards.Wanted{Table: w.kind.table, IDs: list[i].ids, With: columns(w.with)})
+			asked = append(asked, shards.Wanted{Table: w.kind.table, IDs: list[i].ids, With: fieldsOf(w.with)})
 		}
 	}
 	if len(asked) == 0 {
@@ -231,7 +233,7 @@ func (r *response) fetch(ctx context.Context, list []wanted) error {
 		return err
 	}
 	for _, row := range rows {
-		i := byTable[row.Table.Name]
+		i := of(row.Table.Name)
 		loaders[i].learn(ctx, row.ID, &record{kind: list[i].kind, row: row})
 	}
 	for i, w := range list { // those that there are not
@@ -240,20 +242,21 @@ func (r *response) fetch(ctx context.Context, list []wanted) error {
 		}
 	}
 	for _, row := range rows { // and what is referred to and is not there
-		w := list[byTable[row.Table.Name]]
+		w := list[of(row.Table.Name)]
 		for _, e := range w.with {
 			if id := row.Text(e.ref); id != "" && slices.Contains(w.ids, row.ID) {
-				loaders[byTable[e.target.table]].learn(ctx, id, nil)
+				loaders[of(e.target.table)].learn(ctx, id, nil)
 			}
 		}
 	}
 	return nil
 }
 
-// columns returns those of references.
-func columns(of []*edge) (out []string) {
-	for _, e := range of {
-		out = append(out, shards.Column(e.ref))
+// fieldsOf returns the fields of references.
+func fieldsOf(refs []*edge) []string {
+	out := make([]string, len(refs))
+	for i, e := range refs {
+		out[i] = e.ref
 	}
 	return out
 }

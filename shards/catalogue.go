@@ -68,7 +68,8 @@ func readCatalogue(ctx context.Context, pool *pgxpool.Pool) (map[string]*Table, 
 			WHERE f.connamespace = current_schema()::regnamespace AND f.contype = 'f' GROUP BY 1, 2, 3 ORDER BY 1, 2`,
 			[]any{&table, &name, &other, &columns}, func() error {
 				t := of(table)
-				t.refs = append(t.refs, reference{column: columns[len(columns)-1], table: other, constraint: name})
+				column := columns[len(columns)-1]
+				t.refs = append(t.refs, reference{field: fieldOf(column), column: column, table: other, constraint: name})
 				return nil
 			}},
 	} {

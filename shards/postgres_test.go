@@ -110,7 +110,7 @@ func TestRoundTrips(t *testing.T) {
 			}
 			defer snap.Close()
 			snap.Last()
-			_, err = snap.GetAll(ctx, Wanted{Table: "clients", IDs: []string{"c"}, With: []string{"group_id", "owner_id"}})
+			_, err = snap.GetAll(ctx, Wanted{Table: "clients", IDs: []string{"c"}, With: []string{"groupId", "ownerId"}})
 			return err
 		}, 1},
 		{"a read of three tables, twice", func() error {

@@ -113,7 +113,7 @@ func TestRecordsArePlannedOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		ids := []string{"c1", "g2", "g3"}[:1+n%3]
-		if _, err := snap.GetAll(t.Context(), Wanted{Table: "groups", IDs: ids}, Wanted{Table: "clients", IDs: ids, With: []string{"group_id", "owner_id"}}); err != nil {
+		if _, err := snap.GetAll(t.Context(), Wanted{Table: "groups", IDs: ids}, Wanted{Table: "clients", IDs: ids, With: []string{"groupId", "ownerId"}}); err != nil {
 			t.Fatal(err)
 		}
 		snap.Close()

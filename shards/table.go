@@ -42,7 +42,7 @@ type index struct {
 
 // reference is a foreign key (account_id, column) -> table. SQLite gives its
 // constraint no name.
-type reference struct{ column, table, constraint string }
+type reference struct{ field, column, table, constraint string }
 
 // recordColumns are what makes a table one of records.
 var recordColumns = []string{"account_id", "id", "version", "created_at", "updated_at", "body"}
@@ -147,20 +147,21 @@ func (t *Table) readRefs(ctx context.Context, db *sql.DB) error {
 		if err := rows.Scan(&r.table, &r.column); err != nil {
 			return err
 		}
+		r.field = fieldOf(r.column)
 		t.refs = append(t.refs, r)
 		return nil
 	})
 }
 
-// target returns the table that a column refers to; a column that refers to none
-// is a programmer's mistake.
-func (t *Table) target(column string) string {
+// reference returns what a field refers to; one that refers to nothing is a
+// programmer's mistake.
+func (t *Table) reference(field string) reference {
 	for _, r := range t.refs {
-		if r.column == column {
-			return r.table
+		if r.field == field {
+			return r
 		}
 	}
-	panic("shards: " + t.Name + "." + column + " refers to no table")
+	panic("shards: " + field + " of " + t.Name + " refers to nothing")
 }
 
 // fieldOf returns the body's field behind a column, as callers know it.

@@ -6,7 +6,7 @@ import "context"
 type Wanted struct {
 	Table string
 	IDs   []string
-	// With are columns that refer to other records, which are wanted as well.
+	// With are fields that refer to other records, which are wanted as well.
 	With []string
 }
 
@@ -15,34 +15,39 @@ type Wanted struct {
 // together. Their tables tell the rows apart; a record that is wanted twice may
 // come twice.
 func (s *Snapshot) GetAll(ctx context.Context, wanted ...Wanted) ([]*Row, error) {
-	var out []*Row
 	var list []question
-	for _, w := range wanted {
+	found := make([][]*Row, len(wanted))
+	var others []*Row
+	for i, w := range wanted {
+		if list == nil {
+			list = make([]question, 0, len(wanted)+len(w.With))
+		}
 		t := s.Table(w.Table)
-		var found []*Row
-		list = append(list, s.records(t, func(b *builder) string { return b.ids(w.IDs) }, func(r *Row) {
-			found, out = append(found, r), append(out, r)
-		}))
-		for _, column := range w.With {
-			list = append(list, s.records(s.Table(t.target(column)), func(b *builder) string {
+		list = append(list, s.records(t, &found[i], func(b *builder) string { return b.ids(w.IDs) }))
+		for _, field := range w.With {
+			to := t.reference(field)
+			list = append(list, s.records(s.Table(to.table), &others, func(b *builder) string {
 				if b.dialect == sqliteSQL { // they are found by now, and to look them up again costs more than a list
-					if to := referred(found, column); len(to) > 0 {
-						return b.ids(to)
+					if ids := referred(found[i], field); len(ids) > 0 {
+						return b.ids(ids)
 					}
 					return ""
 				}
-				return "SELECT r." + column + " FROM " + t.Name + " r WHERE r.account_id = " + b.account + " AND " + b.among("r.id", b.ids(w.IDs))
-			}, func(r *Row) { out = append(out, r) }))
+				return "SELECT r." + to.column + " FROM " + t.Name + " r WHERE r.account_id = " + b.account + " AND " + b.among("r.id", b.ids(w.IDs))
+			}))
 		}
 	}
 	if err := s.all(ctx, list...); err != nil {
 		return nil, err
 	}
-	return out, nil
+	for _, rows := range found {
+		others = append(others, rows...)
+	}
+	return others, nil
 }
 
 // records asks for the records of a table whose ids a query returns; "" is none.
-func (s *Snapshot) records(t *Table, ids func(*builder) string, found func(*Row)) question {
+func (s *Snapshot) records(t *Table, into *[]*Row, ids func(*builder) string) question {
 	return question{write: func(b *builder) {
 		if of := ids(b); of != "" {
 			b.WriteString(rowOf + " FROM " + t.Name + " t WHERE t.account_id = " + b.account + " AND " + b.among("t.id", of))
@@ -50,16 +55,16 @@ func (s *Snapshot) records(t *Table, ids func(*builder) string, found func(*Row)
 	}, row: func(row scanner) error {
 		r, err := s.scan(row, t)
 		if err == nil {
-			found(r)
+			*into = append(*into, r)
 		}
 		return err
 	}}
 }
 
-// referred returns the ids that records have in a column.
-func referred(rows []*Row, column string) (out []string) {
+// referred returns the ids that records have in a field.
+func referred(rows []*Row, field string) (out []string) {
 	for _, r := range rows {
-		if id := r.Text(fieldOf(column)); id != "" {
+		if id := r.Text(field); id != "" {
 			out = append(out, id)
 		}
 	}

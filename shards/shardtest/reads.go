@@ -186,7 +186,7 @@ func severalTables(w *world) {
 	}
 }
 
-// withWhatTheyReferTo: records come together with those that their columns refer
+// withWhatTheyReferTo: records come together with those that their fields refer
 // to, each of the same account, and of nothing else.
 func withWhatTheyReferTo(w *world) {
 	ctx := context.Background()
@@ -199,7 +199,7 @@ func withWhatTheyReferTo(w *world) {
 			create("clients", "c2", fields{"name": "Two of " + account, "groupId": "low"}), create("clients", "c3", fields{"name": "Three of " + account}))
 	}
 	w.commit(w.handle("b"), create("clients", "c4", fields{"name": "Four of b", "groupId": "low", "ownerId": "u"}))
-	both := []string{"group_id", "owner_id"}
+	both := []string{"groupId", "ownerId"}
 	for _, test := range []struct {
 		wanted []shards.Wanted
 		want   string
@@ -210,8 +210,8 @@ func withWhatTheyReferTo(w *world) {
 		{[]shards.Wanted{{Table: "clients", IDs: []string{"c4", "none"}, With: both}}, ""},
 		{[]shards.Wanted{{Table: "clients", With: both}}, ""},
 		{[]shards.Wanted{{Table: "clients", IDs: []string{"c1", "c2", "c3", "c4"}, With: both}}, "Low, One, Three, Two, User"},
-		{[]shards.Wanted{{Table: "groups", IDs: []string{"low"}, With: []string{"parent_id"}}}, "Low, Mid"}, // and not the next
-		{[]shards.Wanted{{Table: "clients", IDs: []string{"c1"}, With: []string{"owner_id"}}, {Table: "groups", IDs: []string{"top"}}}, "One, Top, User"},
+		{[]shards.Wanted{{Table: "groups", IDs: []string{"low"}, With: []string{"parentId"}}}, "Low, Mid"}, // and not the next
+		{[]shards.Wanted{{Table: "clients", IDs: []string{"c1"}, With: []string{"ownerId"}}, {Table: "groups", IDs: []string{"top"}}}, "One, Top, User"},
 	} {
 		s, err := w.again("a").Snapshot(ctx)
 		if err != nil {
