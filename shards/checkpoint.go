@@ -22,16 +22,15 @@ type checkpointer struct {
 	limit int64
 	idle  time.Duration
 
-	// writes is held for reading by who writes, and locked while the WAL is begun
-	// anew: no group begins once that is wanted, and the WAL grows by less.
-	writes sync.RWMutex
+	// writes is held by who writes, and while the WAL is begun anew.
+	writes sync.Mutex
 	wrote  chan struct{}
 	quit   chan struct{}
 	ended  chan struct{}
 }
 
 const (
-	maxWAL    = 10 << 20
+	maxWAL    = 12 << 20
 	idleAfter = time.Minute
 	// renewPatience is how long writers wait for reads from the WAL to end that
 	// began a moment ago. Most take a few milliseconds.
@@ -119,11 +118,7 @@ func (c *checkpointer) shorten() error {
 			return nil
 		}
 		if w.copied >= before { // so no read is older than this
-			// What has come meanwhile, so that writers wait for little.
-			if _, err := c.checkpoint("PASSIVE"); err != nil {
-				return err
-			}
-			if done, err := c.renew("RESTART", before); done || err != nil {
+			if done, err := c.renew("RESTART"); done || err != nil {
 				return err
 			}
 			before, pause = w.size, min(2*pause, maxPause)
@@ -143,21 +138,17 @@ func (c *checkpointer) empty() error {
 	}
 	_, err := c.checkpoint("PASSIVE")
 	if err == nil {
-		_, err = c.renew("TRUNCATE", 0)
+		_, err = c.renew("TRUNCATE")
 	}
 	return err
 }
 
 // renew copies what is left of the WAL and has the next write begin it anew,
 // while nobody writes; false where a read from it does not end. Reads that begin
-// once all is copied are from the file alone. Where the WAL is shorter than it was
-// a write has begun it anew already, and nobody has to wait.
-func (c *checkpointer) renew(mode string, was int64) (done bool, err error) {
+// once all is copied are from the file alone.
+func (c *checkpointer) renew(mode string) (done bool, err error) {
 	c.writes.Lock()
 	defer c.writes.Unlock()
-	if w, err := c.checkpoint("NOOP"); err != nil || w.size < was {
-		return err == nil, err
-	}
 	for deadline := time.Now().Add(renewPatience); ; time.Sleep(renewPause) {
 		w, err := c.checkpoint(mode)
 		if err != nil || !w.busy {

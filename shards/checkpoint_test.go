@@ -276,24 +276,3 @@ func (s *Shard) fileSize(t testing.TB, suffix string) int64 {
 	}
 	return f.Size()
 }
-
-// Where a write has begun the WAL anew by itself nobody is held up for what it
-// has now.
-func TestAShortWALIsLeftAlone(t *testing.T) {
-	t.Parallel()
-	s := openTest(t, Options{})
-	s.write(t, s.testHandle(t, "a"), "g")
-	c := s.checkpointer()
-	before, err := c.checkpoint("NOOP")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, test := range []struct{ was, copied int64 }{{before.size + 1, 0}, {before.size, before.size}} {
-		if done, err := c.renew("RESTART", test.was); !done || err != nil {
-			t.Fatal(done, err)
-		}
-		if w, err := c.checkpoint("NOOP"); err != nil || w.copied != test.copied {
-			t.Errorf("%d bytes are copied where the WAL had %d of %d, want %d (%v)", w.copied, w.size, test.was, test.copied, err)
-		}
-	}
-}

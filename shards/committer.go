@@ -131,9 +131,9 @@ func (w *committer) group() bool {
 		return false
 	}
 	waited := time.Since(group[0].since)
-	w.wal.writes.RLock()
+	w.wal.writes.Lock()
 	err := w.transact(group)
-	w.wal.writes.RUnlock()
+	w.wal.writes.Unlock()
 	w.wal.grew()
 	if err != nil {
 		for _, p := range group {
