@@ -98,7 +98,7 @@ func (ms *members) sweep(now time.Time) {
 	ms.most = 2 * len(ms.of)
 }
 
-// stopwatch tells how long operations have computed when more of them do than there
+// stopwatch tells how long an operation has computed when more do than there
 // are processors: then each has a part of one.
 type stopwatch struct {
 	passed time.Duration
