@@ -116,6 +116,21 @@ func TestForgottenBudgetsGainNothing(t *testing.T) {
 	must(t, b.Begin(me).Request(10))
 }
 
+// Only who is forgotten leaves a debt to those who are unknown: not who goes on.
+func TestABudgetInUseIsNobodyElsesDebt(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	b := NewBudgets(BudgetOptions{Points: 10, Burst: 100, Credentials: 20, Now: c.now})
+	me := callerOf("a", "key:1", Limits{})
+	for i := range 100 {
+		_ = b.Begin(me).Request(90)
+		for j := range 2 {
+			must(t, b.Begin(callerOf("b", fmt.Sprint("user:", i, j), Limits{})).Request(100))
+		}
+		c.advance(10 * time.Second)
+	}
+}
+
 func TestABudgetIsNotSpentTwice(t *testing.T) {
 	t.Parallel()
 	c := newClock()

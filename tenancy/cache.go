@@ -21,6 +21,7 @@ func (g *generations[K, V]) get(key K) (V, bool) {
 	}
 	v, ok := g.old[key]
 	if ok {
+		delete(g.old, key) // lest it counts as dropped
 		g.put(key, v)
 	}
 	return v, ok
