@@ -77,11 +77,13 @@ func (p *projector) resolve(ctx context.Context, next graphql.Resolver) (any, er
 	switch done, err := field.answer(ctx, x); {
 	case err != nil:
 		return nil, err
-	case !done:
+	case !done && x.handed <= maxRecords:
 		return next(ctx)
 	}
+	// Too much is too much for the generated code as well, and it can't read any
+	// more once the last of the answer has been read.
 	if err := r.hand(ctx, x.handed); err != nil {
-		return next(ctx)
+		return nil, err
 	}
 	if n := int64(len(x.out)); n > root.size.Load() {
 		root.size.Store(n)
