@@ -6,8 +6,13 @@ import (
 	"time"
 )
 
-// keepKeys is how long a write's idempotency key answers for it.
-const keepKeys = 24 * time.Hour
+const (
+	// keepKeys is how long a write's idempotency key answers for it.
+	keepKeys = 24 * time.Hour
+	// maxForgotten is how many keys a write forgets: more than it adds, so that
+	// they don't pile up, and few, since others wait for its transaction.
+	maxForgotten = 100
+)
 
 // answer is what is kept of a write for its repetition.
 type answer struct {
@@ -56,10 +61,12 @@ func remember(ctx context.Context, c *conn, account string, write *Write, out Co
 	if err != nil {
 		return err
 	}
-	if _, err := c.exec(ctx, "DELETE FROM idempotency WHERE account_id = ?1 AND at < ?2", account, expired(at)); err != nil {
+	if _, err := c.exec(ctx, `DELETE FROM idempotency WHERE account_id = ?1 AND at <= (SELECT max(at) FROM
+		(SELECT at FROM idempotency WHERE account_id = ?1 AND at < ?2 ORDER BY at LIMIT ?3))`, account, expired(at), maxForgotten); err != nil {
 		return err
 	}
-	_, err = c.exec(ctx, "INSERT INTO idempotency (account_id, key, field, input, seq, result, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+	// It replaces one that is too old: any other was found before.
+	_, err = c.exec(ctx, "INSERT OR REPLACE INTO idempotency (account_id, key, field, input, seq, result, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 		account, write.Key.Key, write.Key.Field, write.Key.Input, out.Position.Seq, string(answerOf(write, out)), out.At)
 	return err
 }

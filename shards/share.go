@@ -107,10 +107,13 @@ func (s *share) absent(page *Page) Statement {
 // divisionByZero is how absent's statement fails.
 const divisionByZero = "22012"
 
-// remember adds the statements that keep a write's key.
+// remember adds the statements that keep a write's key, and forget the oldest
+// of those that are too old, its own among them.
 func (s *share) remember(batch *pgx.Batch, w *Write, seq int64, out Committed) {
 	b := newBuilder(postgresSQL, s.account)
-	b.WriteString("DELETE FROM idempotency USING " + s.held(b) + " held WHERE account_id = " + b.account + " AND at < " + b.arg(expired(s.at)))
+	old := "SELECT key, field FROM idempotency WHERE account_id = " + b.account + " AND at < " + b.arg(expired(s.at))
+	b.WriteString("DELETE FROM idempotency USING " + s.held(b) + " held WHERE account_id = " + b.account + " AND (key, field) IN (SELECT * FROM (" +
+		old + " ORDER BY at LIMIT " + b.arg(int64(maxForgotten)) + ") oldest UNION ALL " + old + " AND key = " + b.arg(w.Key.Key) + " AND field = " + b.arg(w.Key.Field) + ")")
 	queue(batch, s.trace, b.statement())
 	b = newBuilder(postgresSQL, s.account)
 	b.WriteString("INSERT INTO idempotency (account_id, key, field, input, seq, result, at) SELECT " + b.account + ", " + b.arg(w.Key.Key) + ", " +
