@@ -199,6 +199,28 @@ func TestAFailureIsItsAccountsOwn(t *testing.T) {
 	}
 }
 
+// Where an operator bounds how long a statement takes, one that takes longer is
+// its account's own.
+func TestASlowStatementIsItsAccountsOwn(t *testing.T) {
+	t.Parallel()
+	c := Cluster.Cluster(t)
+	s := openPostgresTest(t, c, c.Database(t), Options{}, func(spec *Spec) {
+		onePrimary(spec)
+		spec.DSN += "?statement_timeout=300"
+	})
+	s.exec(t, `CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(60); RETURN NEW; END'`)
+	s.exec(t, `CREATE TRIGGER slow BEFORE INSERT ON groups FOR EACH ROW WHEN (NEW.account_id = 'a') EXECUTE FUNCTION slow()`)
+	writes := map[string]*Write{}
+	for _, account := range []string{"a", "b", "c"} {
+		s.testHandle(t, account)
+		writes[account] = &Write{Ops: []Op{createGroup("g", "G")}}
+	}
+	_, errs := s.together(t, writes)
+	if CodeOf(errs["a"]) != Unavailable || errs["b"] != nil || errs["c"] != nil {
+		t.Errorf("got %v", errs)
+	}
+}
+
 // A lock that somebody holds is waited for by its account alone, be there as many
 // such accounts as there are connections.
 func TestALockDelaysItsOwnAccountOnly(t *testing.T) {

@@ -179,9 +179,10 @@ func ended(results pgx.BatchResults, n int) error {
 	return nil
 }
 
-// waited reports whether a server refused to wait any longer for a lock.
+// waited reports whether a server refused to wait any longer: for a lock, or for
+// a statement where its operator bounds them.
 func waited(refusal *pgconn.PgError) bool {
-	return refusal != nil && (refusal.Code == "55P03" || refusal.Code == "40P01") // lock_timeout, deadlock
+	return refusal != nil && slices.Contains([]string{"55P03", "40P01", "57014"}, refusal.Code) // lock_timeout, deadlock, statement_timeout
 }
 
 // lost returns what a failure to send a COMMIT, or of it, is to the callers.
