@@ -17,6 +17,7 @@ import (
 
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"gatehouse/checker/planted"
 	"gatehouse/resolvers"
 	"gatehouse/shards"
 	"gatehouse/shards/pgtest"
@@ -193,18 +194,15 @@ func (w *isoWorld) finding(format string, args ...any) {
 	w.t.Helper()
 	const enough = 10
 	switch n := w.findings.Add(1); {
-	case os.Getenv(isoLeaking) != "":
-		fmt.Printf("--- FAIL: %s\n    %s%s\n", w.t.Name(), isoFinding, fmt.Sprintf(format, args...))
+	case os.Getenv(planted.Leaking) != "":
+		fmt.Printf("--- FAIL: %s\n    %s%s\n", w.t.Name(), planted.Finding, fmt.Sprintf(format, args...))
 		os.Exit(1)
 	case n <= enough:
-		w.t.Errorf(isoFinding+format, args...)
+		w.t.Errorf(planted.Finding+format, args...)
 	default:
 		w.t.Fail()
 	}
 }
-
-// isoFinding begins each finding, for those who look for one.
-const isoFinding = "ISOLATION: "
 
 // checkLog looks for what no log line may say.
 func (w *isoWorld) checkLog() {

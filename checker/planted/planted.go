@@ -10,6 +10,14 @@ import (
 	"testing"
 )
 
+const (
+	// Leaking is a variable of the environment of the isolation suite, set where
+	// it runs with a leak inside: it ends with the first thing that it finds.
+	Leaking = "GATEHOUSE_LEAK"
+	// Finding begins what the isolation suite finds, each time.
+	Finding = "ISOLATION: "
+)
+
 // Edit is a file, relative to the module's root, a text that occurs in it exactly
 // once, and the text that takes its place.
 type Edit [3]string
