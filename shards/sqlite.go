@@ -16,6 +16,7 @@ import (
 	_ "modernc.org/sqlite" // registers the driver
 
 	"gatehouse/migrations"
+	"gatehouse/shards/walvfs"
 )
 
 // sqliteEngine is the engine of one shard file: one writer, many readers, WAL.
@@ -40,7 +41,7 @@ type sqliteEngine struct {
 const pageSize = 8192
 
 // Pragmas of the writer. synchronous=FULL: an acknowledged write is on disk
-// (invariant 8). The checkpointer does what wal_autocheckpoint would.
+// (invariant 8), and walvfs relies on it. The checkpointer does what wal_autocheckpoint would.
 var writerPragmas = []string{
 	fmt.Sprintf("page_size(%d)", pageSize), "synchronous(FULL)", "busy_timeout(5000)", "wal_autocheckpoint(0)",
 	"foreign_keys(1)", "temp_store(MEMORY)", "cache_size(-8000)", "journal_size_limit(67108864)",
@@ -48,8 +49,8 @@ var writerPragmas = []string{
 
 // writerMode stands apart from the pragmas, which the driver runs in
 // alphabetical order: journal_mode writes the first page, and with it the size
-// of all pages.
-const writerMode = "&_journal_mode=WAL"
+// of all pages. The writer's frames are written together.
+const writerMode = "&_journal_mode=WAL&vfs=" + walvfs.Name
 
 // A reader's cache is small on purpose: each commit makes it drop the cache,
 // and the operating system's holds the file anyway (BenchmarkReaders). The
@@ -111,7 +112,10 @@ func openFile(ctx context.Context, path string, opts Options) (*sqliteEngine, er
 	for range readers {
 		e.spare <- struct{}{}
 	}
-	var err error
+	err := walvfs.Register()
+	if err != nil {
+		return nil, err
+	}
 	if e.writer, err = sql.Open("sqlite", sqliteDSN(path, "rwc", writerPragmas)+writerMode); err != nil {
 		return nil, err
 	}
@@ -270,7 +274,11 @@ func (e *sqliteEngine) closeFile() error {
 		err = errors.Join(err, e.wal.stop())
 	}
 	// The writer last: it alone can copy what is left of the WAL.
-	if err = errors.Join(err, e.writer.Close()); err != nil {
+	err = errors.Join(err, e.writer.Close())
+	if e.wal != nil {
+		err = errors.Join(err, e.wal.release())
+	}
+	if err != nil {
 		return fmt.Errorf("close %s: %w", e.path, err)
 	}
 	return nil
