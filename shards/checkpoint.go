@@ -16,11 +16,16 @@ import (
 type checkpointer struct {
 	path string
 	db   *sql.DB // has a connection while there is something to do
+	// file is the database file, open once it was synced: closing it would take
+	// the locks away that SQLite has on it, so it is closed last.
+	file *os.File
 	log  *slog.Logger
 	// limit is how long the WAL becomes before it is copied; it grows a little
 	// further meanwhile. idle is how long nobody has written when it is emptied.
 	limit int64
 	idle  time.Duration
+	// renewed is how long the WAL was when the next write was to begin it anew.
+	renewed int64
 
 	// writes is held by who writes, and while the WAL is begun anew.
 	writes sync.Mutex
@@ -40,6 +45,8 @@ const (
 	// twice as long after each try in vain, up to maxPause: writers wait for each.
 	longRead = 5 * time.Millisecond
 	maxPause = time.Second
+	// little is what writers may wait for to be copied; it takes a millisecond or two.
+	little = 1 << 20
 )
 
 // It does not wait in SQLite, whose pauses are longer than ours.
@@ -66,6 +73,14 @@ func (c *checkpointer) stop() error {
 	close(c.quit)
 	<-c.ended
 	return c.db.Close()
+}
+
+// release closes what must stay open as long as any connection to the file is.
+func (c *checkpointer) release() error {
+	if c.file == nil {
+		return nil
+	}
+	return c.file.Close()
 }
 
 // grew says that something was written. It never waits.
@@ -105,7 +120,7 @@ func (c *checkpointer) shorten() error {
 		return nil
 	}
 	w, err := c.checkpoint("NOOP")
-	if err != nil || w.size < c.limit {
+	if err != nil || w.size < c.limit || w.size == w.copied && w.size == c.renewed {
 		return err
 	}
 	pause := longRead
@@ -118,6 +133,9 @@ func (c *checkpointer) shorten() error {
 			return nil
 		}
 		if w.copied >= before { // so no read is older than this
+			if err := c.catchUp(w.size); err != nil {
+				return err
+			}
 			if done, err := c.renew("RESTART"); done || err != nil {
 				return err
 			}
@@ -128,6 +146,27 @@ func (c *checkpointer) shorten() error {
 		case <-c.quit:
 			return nil
 		}
+	}
+}
+
+// catchUp puts on disk what was copied of a WAL of a size, and copies what came
+// meanwhile, until little comes: what is left of both is done while writers wait.
+// SQLite syncs the file only behind the last frame.
+func (c *checkpointer) catchUp(size int64) (err error) {
+	if c.file == nil {
+		if c.file, err = os.Open(c.path); err != nil {
+			return err
+		}
+	}
+	for {
+		if err := c.file.Sync(); err != nil {
+			return err
+		}
+		w, err := c.checkpoint("PASSIVE")
+		if err != nil || w.size-size < little || w.size > 2*c.limit { // where writers are faster, it never ends
+			return err
+		}
+		size = w.size
 	}
 }
 
@@ -152,6 +191,7 @@ func (c *checkpointer) renew(mode string) (done bool, err error) {
 	for deadline := time.Now().Add(renewPatience); ; time.Sleep(renewPause) {
 		w, err := c.checkpoint(mode)
 		if err != nil || !w.busy {
+			c.renewed = w.size
 			return err == nil, err
 		}
 		if time.Now().After(deadline) {

@@ -141,8 +141,13 @@ func (s *Shard) secondCheckpointer(t *testing.T) *checkpointer {
 		t.Fatal(err)
 	}
 	db.SetMaxOpenConns(1)
-	t.Cleanup(func() { db.Close() })
-	return &checkpointer{path: s.Spec.DSN, db: db, limit: 1 << 20, quit: make(chan struct{})}
+	c := &checkpointer{path: s.Spec.DSN, db: db, limit: 1 << 20, quit: make(chan struct{})}
+	t.Cleanup(func() {
+		if err := errors.Join(db.Close(), s.Close(), c.release()); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
 }
 
 // Where a write begins the WAL anew while a read is waited for, there is nothing
@@ -188,6 +193,32 @@ func TestAWriteBeginsTheWALAnew(t *testing.T) {
 	pause.Close()
 	eventually(t, "it is done", func() bool { return len(shortened) > 0 })
 	if err := <-shortened; err != nil {
+		t.Error(err)
+	}
+}
+
+// Where a WAL needs only a write to be begun anew, there is nothing to hold writers up for.
+func TestARenewedWALIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, Options{})
+	h := s.testHandle(t, "a")
+	n := 0
+	for range 3 {
+		s.writeMiB(t, h, &n)
+	}
+	other := s.secondCheckpointer(t)
+	if err := other.shorten(); err != nil {
+		t.Fatal(err)
+	}
+	if w, err := other.checkpoint("NOOP"); err != nil || w.size < other.limit || w.copied != w.size {
+		t.Fatalf("%v, %v", w, err)
+	}
+	other.writes.Lock()
+	defer other.writes.Unlock()
+	again := make(chan error, 1)
+	go func() { again <- other.shorten() }()
+	eventually(t, "it is left alone", func() bool { return len(again) > 0 })
+	if err := <-again; err != nil {
 		t.Error(err)
 	}
 }

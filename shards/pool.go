@@ -30,7 +30,7 @@ const (
 	lookForIdle = 30 * time.Second
 	// maxOpen is how many shards are open at once, unless more are used within
 	// justUsed: what was used least lately makes room. An open SQLite shard takes
-	// 3 to 13 descriptors and, with all its caches full, some 25 MB.
+	// 3 to 14 descriptors and, with all its caches full, some 25 MB.
 	maxOpen  = 256
 	justUsed = time.Second
 )
