@@ -11,16 +11,22 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// What is known of an operation goes with its document, although it is compiled
-// of its parts.
-func TestWhatIsKnownOfAnOperationGoesWithIt(t *testing.T) {
-	t.Parallel()
+// compiling returns a projector of the schema that has compiled nothing yet.
+func compiling(t *testing.T) *projector {
+	t.Helper()
 	m, err := newModel(whole())
 	if err != nil {
 		t.Fatal(err)
 	}
-	known := newOperations(rootFieldsOf(m, whole().Query))
-	p := newProjector(m, whole(), known)
+	return newProjector(m, whole(), newOperations(rootFieldsOf(m, whole().Query)))
+}
+
+// What is known of an operation goes with its document, although it is compiled
+// of its parts.
+func TestWhatIsKnownOfAnOperationGoesWithIt(t *testing.T) {
+	t.Parallel()
+	p := compiling(t)
+	known := p.operations
 	func() {
 		const text = `query($on: Boolean!) { clients { nodes { ...f owner { name } } } } fragment f on Client { name group @include(if: $on) { id } }`
 		doc, faults := gqlparser.LoadQueryWithRules(whole(), text, nil)
@@ -51,12 +57,8 @@ func TestWhatIsKnownOfAnOperationGoesWithIt(t *testing.T) {
 // answered with, and however many such documents come.
 func TestWhatIsCompiledIsBounded(t *testing.T) {
 	t.Parallel()
-	m, err := newModel(whole())
-	if err != nil {
-		t.Fatal(err)
-	}
-	known := newOperations(rootFieldsOf(m, whole().Query))
-	p := newProjector(m, whole(), known)
+	p := compiling(t)
+	known := p.operations
 	const names = "abcdef" // of its conditions
 	text := `query($a: Boolean!, $b: Boolean!, $c: Boolean!, $d: Boolean!, $e: Boolean!, $f: Boolean!) {`
 	for i := range 20 {

@@ -98,20 +98,8 @@ func (l Limits) Value() (driver.Value, error) { return l.String(), nil }
 // Scan implements sql.Scanner. What a newer gateway has set beside these
 // limits does not keep this one from serving the account.
 func (l *Limits) Scan(src any) error {
-	var text []byte
-	switch v := src.(type) {
-	case string:
-		text = []byte(v)
-	case []byte:
-		text = v
-	default:
-		return fmt.Errorf("read limits: unexpected %T", src)
-	}
 	*l = Limits{}
-	if err := json.Unmarshal(text, l); err != nil {
-		return fmt.Errorf("read limits: %w", err)
-	}
-	return nil
+	return readJSON("limits", src, l)
 }
 
 // SetLimits changes the limits of an account, by id or name: a number, true or

@@ -26,18 +26,9 @@ func (r Replicas) Value() (driver.Value, error) {
 
 // Scan implements sql.Scanner.
 func (r *Replicas) Scan(src any) error {
-	var text []byte
-	switch v := src.(type) {
-	case string:
-		text = []byte(v)
-	case []byte:
-		text = v
-	default:
-		return fmt.Errorf("read replicas: unexpected %T", src)
-	}
 	*r = nil
-	if err := json.Unmarshal(text, r); err != nil {
-		return fmt.Errorf("read replicas: %w", err)
+	if err := readJSON("replicas", src, r); err != nil {
+		return err
 	}
 	if len(*r) == 0 {
 		*r = nil

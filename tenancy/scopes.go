@@ -3,7 +3,6 @@ package tenancy
 import (
 	"database/sql/driver"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -52,18 +51,9 @@ func (s Scopes) Value() (driver.Value, error) {
 
 // Scan implements sql.Scanner.
 func (s *Scopes) Scan(src any) error {
-	var text []byte
-	switch v := src.(type) {
-	case string:
-		text = []byte(v)
-	case []byte:
-		text = v
-	default:
-		return fmt.Errorf("read scopes: unexpected %T", src)
-	}
 	var list []string
-	if err := json.Unmarshal(text, &list); err != nil {
-		return fmt.Errorf("read scopes: %w", err)
+	if err := readJSON("scopes", src, &list); err != nil {
+		return err
 	}
 	*s = NewScopes(list...)
 	return nil
