@@ -193,7 +193,7 @@ var (
 	// search is a step of a plan that goes into an index by the account first.
 	search = regexp.MustCompile(`^SEARCH \w+ USING (?:COVERING )?(?:INDEX \w+|PRIMARY KEY) \(account_id=\?`)
 	// virtual is a step over the list of parameters, or over a step's own result.
-	virtual  = regexp.MustCompile(`^SCAN (?:\w+ VIRTUAL TABLE INDEX|\(subquery)|^SCAN \d+ CONSTANT ROWS?$|^SCAN CONSTANT ROW`)
+	virtual  = regexp.MustCompile(`^SCAN \w+ VIRTUAL TABLE INDEX|^(?:SCAN|SEARCH) \(subquery|^SCAN \d+ CONSTANT ROWS?$|^SCAN CONSTANT ROW`)
 	harmless = regexp.MustCompile(`^(?:USE TEMP B-TREE|(?:REUSE )?(?:CORRELATED )?(?:LIST|SCALAR) SUBQUERY|CO-ROUTINE|MULTI-INDEX OR$|INDEX \d|MATERIALIZE|CREATE BLOOM FILTER|USING ROWID SEARCH ON TABLE json_each)`)
 )
 
