@@ -32,7 +32,9 @@ type groups struct {
 	connections int
 
 	mu      sync.Mutex
-	workers int                  // that take from the line
+	next    bool                 // a group is about to take from the line
+	open    int                  // groups that are under way, next among them
+	writing int                  // writes in them
 	spoilt  map[string]time.Time // when an account last spoilt what others shared with it
 	stopped bool
 	running sync.WaitGroup
@@ -42,7 +44,7 @@ func newGroups(pool *pgxpool.Pool, schema map[string]*Table, opts Options) *grou
 	connections := int(pool.Config().MaxConns)
 	return &groups{
 		pool: pool, schema: schema, now: opts.Now, trace: opts.Trace, committed: opts.Committed, connections: connections,
-		line: newLine(), apart: make(chan struct{}, max(1, connections-fewWorkers)), spoilt: map[string]time.Time{},
+		line: newLine(), apart: make(chan struct{}, max(1, connections-leftToShare)), spoilt: map[string]time.Time{},
 	}
 }
 
@@ -58,10 +60,11 @@ const (
 	maxTogether = 32
 	// maxShareOps is how many changes of one account may hold up its neighbours.
 	maxShareOps = 64
-	// fewWorkers take from the line whenever something waits. More would make the
-	// groups smaller, so another one begins only where enough accounts wait for it.
-	fewWorkers = 2
-	enough     = maxTogether
+	// fewGroups are under way at once: more would be smaller ones, so another one
+	// begins only where a whole one waits.
+	fewGroups = 2
+	// leftToShare is how many connections those that are alone leave to the others.
+	leftToShare = 2
 	// keptApart is for how long an account that spoilt a transaction shares none.
 	keptApart = time.Second
 )
@@ -100,28 +103,40 @@ func (g *groups) add(p *pending) error {
 	return nil
 }
 
-// wake starts a worker where one is wanted. Its caller holds mu.
+// wake begins a group where one is wanted. Its caller holds mu.
 func (g *groups) wake() {
-	waiting := g.line.accounts()
-	if waiting > 0 && g.workers < fewWorkers || waiting >= enough && g.workers < g.connections {
-		g.workers++
-		g.running.Go(func() {
-			for g.next() {
-			}
-		})
+	if g.next || !g.wanted(g.line.accounts()) {
+		return
 	}
+	g.next = true
+	g.open++
+	g.running.Go(g.group)
 }
 
-// next commits what waits; false where nothing does, and its worker ends.
-func (g *groups) next() bool {
+// wanted reports whether accounts that wait are to be written beside what is under
+// way. What comes first never waits, nor does a single write beside a few others;
+// but small groups beside large ones cost more than the wait for their end.
+func (g *groups) wanted(waiting int) bool {
+	switch {
+	case waiting == 0 || g.open == g.connections:
+		return false
+	case g.open >= fewGroups:
+		return waiting >= maxTogether
+	}
+	return 3*waiting >= g.writing
+}
+
+// group commits what waits.
+func (g *groups) group() {
 	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
 	defer cancel()
 	// First the connection: what comes while it is waited for is in the group.
 	conn, err := acquire(ctx, g.pool)
-	defer g.putBack(conn)
 	group := g.take()
-	if len(group) == 0 {
-		return false
+	defer g.over(len(group))
+	defer g.putBack(conn)
+	if len(group) == 0 { // they have given up
+		return
 	}
 	waited := time.Since(group[0].since)
 	together, apart := g.divide(group)
@@ -134,17 +149,25 @@ func (g *groups) next() bool {
 	for _, s := range apart {
 		g.running.Go(func() { g.alone(s) })
 	}
-	return true
 }
 
 func (g *groups) take() []*pending {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	group := g.line.take(maxTogether, maxGroupOps)
-	if len(group) == 0 {
-		g.workers--
-	}
+	g.next = false
+	g.writing += len(group)
+	g.wake() // for what is left
 	return group
+}
+
+// over makes room for other groups after one of so many writes.
+func (g *groups) over(writes int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.open--
+	g.writing -= writes
+	g.wake()
 }
 
 // divide makes each account's writes a share, and takes those apart for which
@@ -243,7 +266,7 @@ func (g *groups) putBack(conn *pgxpool.Conn) {
 	conn.Release()
 }
 
-// stop commits what waits, ends the workers and closes the connections.
+// stop commits what waits, waits for the groups and closes the connections.
 func (g *groups) stop() {
 	g.mu.Lock()
 	g.stopped = true
