@@ -39,13 +39,13 @@ var faults = []struct {
 	{"numbers are taken at the insert", []planted.Edit{
 		{"shards/share.go", " int64 // how many numbers are used\n", " int64 // how many numbers are used\n\tbase int64\n"},
 		{"shards/transact.go", "\tbatch := &pgx.Batch{}\n\tbatch.Queue(beginWrite)\n\tends", "\tfor _, s := range a.shares {\n\t\tif err := s.allocate(ctx, a.conn); err != nil {\n\t\t\treturn false, err\n\t\t}\n\t}\n\tbatch := &pgx.Batch{}\n\tbatch.Queue(beginWrite)\n\tends"},
-		{"shards/share.go", "\tswitch {\n\tcase !s.atOnce:\n", "\tif s.atOnce && !s.raised {\n\t\treturn \"(SELECT seq, epoch, state, trimmed FROM head\" + active + \")\"\n\t}\n\tswitch {\n\tcase !s.atOnce:\n"},
-		{"shards/share.go", "SELECT seq - \" + b.arg(s.seqs) + \", epoch", "SELECT seq, epoch"},
+		{"shards/share.go", "\tswitch {\n\tcase !s.atOnce:\n", "\tif s.atOnce && !s.raised {\n\t\tb.WriteString(\"(SELECT seq, epoch, state, trimmed FROM head\" + active + \")\")\n\t\treturn\n\t}\n\tswitch {\n\tcase !s.atOnce:\n"},
+		{"shards/share.go", "SELECT seq - \", b.arg(s.seqs), \", epoch", "SELECT seq, epoch"},
 		{"shards/share.go", " AND xmin = pg_current_xact_id()::xid", ""},
 		{"shards/onebyone.go", "\tb.WriteString(\" FOR UPDATE\")\n", ""},
 		{"shards/onebyone.go", "\tif seqs > 0 {\n\t\tqueue(batch, t.trace, Statement{raiseHead", "\tif seqs < 0 {\n\t\tqueue(batch, t.trace, Statement{raiseHead"},
 		{"shards/share.go", "Position{s.head.Epoch, s.head.Seq + w.out.Position.Seq}", "Position{s.head.Epoch, s.base + w.out.Position.Seq}"},
-		{"shards/share.go", "\tif s.atOnce {\n\t\tabove -= s.seqs\n\t}\n\treturn \"held.seq + \" + b.arg(above)", "\treturn b.arg(s.base+above) + \"::bigint\""},
+		{"shards/share.go", "\tif s.atOnce {\n\t\tabove -= s.seqs\n\t}\n\tb.add(\"held.seq + \", b.arg(above))", "\tb.add(b.arg(s.base+above), \"::bigint\")"},
 		{"shards/transact.go", "// lost returns", `// allocate takes numbers as a sequence would: for good, before the write.
 func (s *share) allocate(ctx context.Context, conn *pgxpool.Conn) error {
 	tx, err := conn.Begin(ctx)

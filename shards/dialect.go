@@ -43,7 +43,22 @@ func (b *builder) arg(v any) string {
 		}
 	}
 	b.args = append(b.args, v)
+	if n := len(b.args); b.dialect == postgresSQL && n <= len(dollars) {
+		return dollars[n-1]
+	}
 	return mark + strconv.Itoa(len(b.args))
+}
+
+// dollars are the placeholders that nearly all statements have enough of.
+var dollars = [...]string{
+	"$1", "$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9", "$10", "$11", "$12", "$13", "$14", "$15", "$16", "$17", "$18", "$19", "$20",
+}
+
+// add appends text that comes in parts.
+func (b *builder) add(parts ...string) {
+	for _, part := range parts {
+		b.WriteString(part)
+	}
 }
 
 func (b *builder) and(condition string) { b.WriteString(" AND " + condition) }

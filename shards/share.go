@@ -100,7 +100,9 @@ func (s *share) absent(page *Page) Statement {
 	b := newBuilder(postgresSQL, s.account)
 	b.WriteString("SELECT 1 / (1 - least(n, 1)) FROM (")
 	page.count(b)
-	b.WriteString(") present(parent, n), " + s.held(b) + " held")
+	b.WriteString(") present(parent, n), ")
+	s.held(b)
+	b.WriteString(" held")
 	return b.statement()
 }
 
@@ -111,14 +113,19 @@ const divisionByZero = "22012"
 // of those that are too old, its own among them.
 func (s *share) remember(batch *pgx.Batch, w *Write, seq int64, out Committed) {
 	b := newBuilder(postgresSQL, s.account)
+	b.WriteString("DELETE FROM idempotency USING ")
+	s.held(b)
 	old := "SELECT key, field FROM idempotency WHERE account_id = " + b.account + " AND at < " + b.arg(expired(s.at))
-	b.WriteString("DELETE FROM idempotency USING " + s.held(b) + " held WHERE account_id = " + b.account + " AND (key, field) IN (SELECT * FROM (" +
-		old + " ORDER BY at LIMIT " + b.arg(int64(maxForgotten)) + ") oldest UNION ALL " + old + " AND key = " + b.arg(w.Key.Key) + " AND field = " + b.arg(w.Key.Field) + ")")
+	b.add(" held WHERE account_id = ", b.account, " AND (key, field) IN (SELECT * FROM (", old, " ORDER BY at LIMIT ", b.arg(int64(maxForgotten)),
+		") oldest UNION ALL ", old, " AND key = ", b.arg(w.Key.Key), " AND field = ", b.arg(w.Key.Field), ")")
 	queue(batch, s.trace, b.statement())
 	b = newBuilder(postgresSQL, s.account)
-	b.WriteString("INSERT INTO idempotency (account_id, key, field, input, seq, result, at) SELECT " + b.account + ", " + b.arg(w.Key.Key) + ", " +
-		b.arg(w.Key.Field) + ", " + b.arg(w.Key.Input) + ", " + s.number(b, seq) + ", " + b.arg(string(answerOf(w, out))) + ", " + b.arg(out.At) +
-		" FROM " + s.held(b) + " held")
+	b.add("INSERT INTO idempotency (account_id, key, field, input, seq, result, at) SELECT ", b.account, ", ", b.arg(w.Key.Key), ", ",
+		b.arg(w.Key.Field), ", ", b.arg(w.Key.Input), ", ")
+	s.number(b, seq)
+	b.add(", ", b.arg(string(answerOf(w, out))), ", ", b.arg(out.At), " FROM ")
+	s.held(b)
+	b.WriteString(" held")
 	queue(batch, s.trace, b.statement())
 }
 
@@ -126,32 +133,34 @@ func (s *share) remember(batch *pgx.Batch, w *Write, seq int64, out Committed) {
 // it was skipped. Nothing is written without it, nor any number given out. Who
 // asks first raises it: what waits for it comes after this transaction in the
 // account's history.
-func (s *share) held(b *builder) string {
+func (s *share) held(b *builder) {
 	const active = " WHERE account_id = $1 AND state = 'active'"
 	switch {
 	case !s.atOnce:
-		return "(SELECT seq FROM head" + active + ")"
+		b.WriteString("(SELECT seq FROM head" + active + ")")
+		return
 	case s.raised:
-		return "(SELECT seq FROM head" + active + " AND xmin = pg_current_xact_id()::xid)"
+		b.WriteString("(SELECT seq FROM head" + active + " AND xmin = pg_current_xact_id()::xid)")
+		return
 	}
-	raise := "(UPDATE head SET seq = seq + " + b.arg(s.seqs)
+	b.add("(UPDATE head SET seq = seq + ", b.arg(s.seqs))
 	if s.ifFree {
-		raise += " FROM (SELECT account_id AS id FROM head" + active + " FOR UPDATE SKIP LOCKED) free" + active + " AND account_id = free.id"
+		b.WriteString(" FROM (SELECT account_id AS id FROM head" + active + " FOR UPDATE SKIP LOCKED) free" + active + " AND account_id = free.id")
 	} else {
-		raise += active
+		b.WriteString(active)
 	}
-	return raise + " RETURNING seq, epoch, state, trimmed)"
+	b.WriteString(" RETURNING seq, epoch, state, trimmed)")
 }
 
 // asItWas renders what ends the statement that raises the head: the head before it.
-func (s *share) asItWas(b *builder) string {
-	return " SELECT seq - " + b.arg(s.seqs) + ", epoch, state, trimmed, -1 FROM held"
+func (s *share) asItWas(b *builder) {
+	b.add(" SELECT seq - ", b.arg(s.seqs), ", epoch, state, trimmed, -1 FROM held")
 }
 
 // number renders the number that is so many above the head as it was, from held.
-func (s *share) number(b *builder, above int64) string {
+func (s *share) number(b *builder, above int64) {
 	if s.atOnce {
 		above -= s.seqs
 	}
-	return "held.seq + " + b.arg(above)
+	b.add("held.seq + ", b.arg(above))
 }

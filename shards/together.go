@@ -1,6 +1,7 @@
 package shards
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -16,7 +17,9 @@ func (s *share) together(batch *pgx.Batch, ifFree bool) {
 	s.begin(ifFree)
 	if slices.ContainsFunc(s.writes, func(p *pending) bool { return !p.plain() }) { // which might come before any op
 		b := newBuilder(postgresSQL, s.account)
-		b.WriteString("WITH held AS " + s.held(b) + s.asItWas(b))
+		b.WriteString("WITH held AS ")
+		s.held(b)
+		s.asItWas(b)
 		queue(batch, s.trace, b.statement())
 		s.raised = true
 	}
@@ -89,61 +92,83 @@ func (s *share) alone(e *entry) bool {
 // left out where the record's version has moved (invariant 3).
 func (s *share) op(e *entry) Statement {
 	b, op := newBuilder(postgresSQL, s.account), e.op
+	b.Grow(longOp)
 	id, at := b.arg(op.ID), b.arg(e.at)
 	table := tableOf(s.schema, op.Table)
-	b.WriteString("WITH held AS " + s.held(b) + ", record AS (")
-	if op.Kind == Created {
-		columns, values := "account_id, id, version, created_at, updated_at, body", b.account+", "+id+", 1, "+at+", "+at+", "+b.arg(string(op.Body))+"::json"
+	b.WriteString("WITH held AS ")
+	s.held(b)
+	b.WriteString(", record AS (")
+	switch op.Kind {
+	case Created:
+		b.add("INSERT INTO ", table.Name, " (account_id, id, version, created_at, updated_at, body")
+		for _, f := range table.folds {
+			b.add(", ", f.column)
+		}
+		b.add(") SELECT ", b.account, ", ", id, ", 1, ", at, ", ", at, ", ", b.arg(string(op.Body)), "::json")
+		for _, v := range table.folded(op.Body) {
+			b.add(", ", b.arg(v))
+		}
+		b.WriteString(" FROM held RETURNING body")
+	case Updated:
+		b.add("UPDATE ", table.Name, " SET version = version + 1, updated_at = ", at, ", body = ", b.arg(string(op.Body)), "::json")
 		for i, v := range table.folded(op.Body) {
-			columns, values = columns+", "+table.folds[i].column, values+", "+b.arg(v)
+			b.add(", ", table.folds[i].column, " = ", b.arg(v))
 		}
-		b.WriteString("INSERT INTO " + table.Name + " (" + columns + ") SELECT " + values + " FROM held RETURNING 1")
-	} else {
-		if op.Kind == Updated {
-			b.WriteString("UPDATE " + table.Name + " SET version = version + 1, updated_at = " + at + ", body = " + b.arg(string(op.Body)) + "::json")
-			for i, v := range table.folded(op.Body) {
-				b.WriteString(", " + table.folds[i].column + " = " + b.arg(v))
-			}
-			b.WriteString(" FROM held")
-		} else {
-			b.WriteString("DELETE FROM " + table.Name + " USING held")
-		}
-		b.WriteString(" WHERE account_id = " + b.account + " AND id = " + id + " AND version = " + b.arg(op.Version) + " RETURNING 1")
+		b.add(" FROM held WHERE account_id = ", b.account, " AND id = ", id, " AND version = ", b.arg(op.Version), " RETURNING 1")
+	case Deleted:
+		b.add("DELETE FROM ", table.Name, " USING held WHERE account_id = ", b.account, " AND id = ", id, " AND version = ", b.arg(op.Version), " RETURNING 1")
 	}
-	from := "held, record"
+	from := " FROM held, record"
 	if op.Pair != nil {
-		from = "held, record, pair"
+		from = " FROM held, record, pair"
 		l, parent, child := op.Pair.Link, b.arg(op.Pair.Parent), b.arg(op.Pair.Child)
 		if op.Pair.Remove {
-			b.WriteString("), pair AS (DELETE FROM " + l.Table + " USING held WHERE account_id = " + b.account + " AND " + l.Parent + " = " + parent + " AND " + l.Child + " = " + child + " RETURNING 1")
+			b.add("), pair AS (DELETE FROM ", l.Table, " USING held WHERE account_id = ", b.account, " AND ", l.Parent, " = ", parent, " AND ", l.Child, " = ", child, " RETURNING 1")
 		} else {
-			b.WriteString("), pair AS (INSERT INTO " + l.Table + " (account_id, " + l.Parent + ", " + l.Child + ") SELECT " + b.account + ", " + parent + ", " + child + " FROM record RETURNING 1")
+			b.add("), pair AS (INSERT INTO ", l.Table, " (account_id, ", l.Parent, ", ", l.Child, ") SELECT ", b.account, ", ", parent, ", ", child, " FROM record RETURNING 1")
 		}
 	}
-	s.change(b, 1, b.account+", "+s.number(b, e.seq)+", "+b.arg(e.n)+"::bigint, "+b.arg(string(op.Kind))+", "+
-		b.arg(op.Table)+", "+id+", "+b.arg(op.Version+1)+"::bigint, "+b.arg(nullable(op.Patch))+"::json, "+b.arg(e.actor)+"::json, "+
-		b.arg(e.write.RequestID)+", "+at+" FROM "+from)
+	s.change(b, func() {
+		b.add(b.account, ", ")
+		s.number(b, e.seq)
+		b.add(", ", b.arg(e.n), "::bigint, ", b.arg(string(op.Kind)), ", ", b.arg(op.Table), ", ", id, ", ", b.arg(op.Version+1), "::bigint, ")
+		if op.Kind == Created && bytes.Equal(op.Patch, op.Body) { // as it is of whatever was not made of less
+			b.WriteString("record.body")
+		} else {
+			b.add(b.arg(nullable(op.Patch)), "::json")
+		}
+		b.add(", ", b.arg(e.actor), "::json, ", b.arg(e.write.RequestID), ", ", at, from)
+	}, 1)
 	return b.statement()
 }
 
+// longOp is as long as the text of an op may well be, in bytes.
+const longOp = 1200
+
 // change ends a statement, whose last WITH is open, with the changes of what it
-// has written. Where all is made at once it fails unless there are n of them: a
-// write that left one out must not be committed.
-func (s *share) change(b *builder, n int, values string) {
-	insert := "INSERT INTO change (account_id, seq, n, kind, record_table, record_id, version, patch, actor, request_id, at) SELECT " + values
+// has written, the values of which are rendered in between. Where all is made at
+// once it fails unless there are n of them: a write that left one out must not be
+// committed.
+func (s *share) change(b *builder, values func(), n int) {
 	if !s.atOnce {
-		b.WriteString(") " + insert)
+		b.WriteString(") " + insertChanges)
+		values()
 		return
 	}
-	b.WriteString("), logged AS (" + insert + " RETURNING 1)")
-	complete := "1 / (CASE (SELECT count(*) FROM logged) WHEN " + b.arg(int64(n)) + " * (SELECT count(*) FROM held) THEN 1 ELSE 0 END)"
-	if s.raised {
-		b.WriteString(" SELECT " + complete)
-		return
+	b.WriteString("), logged AS (" + insertChanges)
+	values()
+	b.WriteString(" RETURNING 1)")
+	if !s.raised {
+		s.asItWas(b)
+		b.WriteString(" WHERE 1 = 1 /")
+		s.raised = true
+	} else {
+		b.WriteString(" SELECT 1 /")
 	}
-	b.WriteString(s.asItWas(b) + " WHERE " + complete + " = 1")
-	s.raised = true
+	b.add(" (CASE (SELECT count(*) FROM logged) WHEN ", b.arg(int64(n)), " * (SELECT count(*) FROM held) THEN 1 ELSE 0 END)")
 }
+
+const insertChanges = "INSERT INTO change (account_id, seq, n, kind, record_table, record_id, version, patch, actor, request_id, at) SELECT "
 
 // ops renders what op does for entries that are alike, as one statement: each
 // column of theirs is one parameter, a list.
@@ -167,7 +192,9 @@ func (s *share) ops(run []entry) Statement {
 			list(table.folds[i].column, "text", of)
 		}
 	}
-	b.WriteString("WITH held AS " + s.held(b) + ", op AS (SELECT * FROM unnest(" + strings.Join(lists, ", ") + ") op (" + strings.Join(names, ", ") + ")), record AS (")
+	b.WriteString("WITH held AS ")
+	s.held(b)
+	b.add(", op AS (SELECT * FROM unnest(", strings.Join(lists, ", "), ") op (", strings.Join(names, ", "), ")), record AS (")
 	// Two entries of one record are one row here, whose change the other one's lacks.
 	guard, from := " WHERE t.account_id = "+b.account+" AND t.id = op.id AND t.version = op.version RETURNING op.*", "held, record op"
 	switch kind {
@@ -181,8 +208,11 @@ func (s *share) ops(run []entry) Statement {
 	case Deleted:
 		b.WriteString("DELETE FROM " + table.Name + " t USING held, op" + guard)
 	}
-	s.change(b, len(run), b.account+", "+s.number(b, 0)+" + op.seq, op.n, "+b.arg(string(kind))+", "+b.arg(table.Name)+
-		", op.id, op.version + 1, op.patch::json, op.actor::json, op.request_id, "+at+" FROM "+from)
+	s.change(b, func() {
+		b.add(b.account, ", ")
+		s.number(b, 0)
+		b.add(" + op.seq, op.n, ", b.arg(string(kind)), ", ", b.arg(table.Name), ", op.id, op.version + 1, op.patch::json, op.actor::json, op.request_id, ", at, " FROM ", from)
+	}, len(run))
 	return b.statement()
 }
 
