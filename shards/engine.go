@@ -47,6 +47,8 @@ type question struct {
 	write func(*builder)
 	row   func(scanner) error
 	sql   string // what was rendered, for errors
+	// counts: its rows are counts, which are used as such and not as rows.
+	counts bool
 }
 
 func (q *question) render(d dialect, account string) Statement {

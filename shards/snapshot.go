@@ -180,13 +180,13 @@ func (s *Snapshot) Count(ctx context.Context, p Page) (map[string]int64, error) 
 		return out, nil
 	}
 	s.handle.usage.counts.Add(int64(max(1, len(p.Parents))))
-	err := s.each(ctx, p.count, func(row scanner) error {
+	err := s.all(ctx, question{counts: true, write: p.count, row: func(row scanner) error {
 		var parent string
 		var n int64
 		err := row.Scan(&parent, &n)
 		out[parent] = n
 		return err
-	})
+	}})
 	return out, err
 }
 
@@ -213,12 +213,12 @@ func (s *Snapshot) Sums(ctx context.Context, table, group, total string, where [
 	p := Page{Table: s.Table(table), Where: where, Order: Order{Column: group}}
 	out := map[string]Sum{}
 	s.handle.usage.counts.Add(1)
-	err := s.each(ctx, func(b *builder) {
+	err := s.all(ctx, question{counts: true, write: func(b *builder) {
 		b.WriteString("SELECT t." + group + ", count(*), coalesce(sum(CAST(t." + total + " AS double precision)), 0) FROM " + table + " t" +
 			p.indexedBy(b) + " WHERE t.account_id = " + b.account)
 		p.restrict(b, "t")
 		b.WriteString(" GROUP BY t." + group)
-	}, func(row scanner) error {
+	}, row: func(row scanner) error {
 		var key string
 		var sum Sum
 		var of float64 // exact for whole numbers up to 2^53
@@ -226,7 +226,7 @@ func (s *Snapshot) Sums(ctx context.Context, table, group, total string, where [
 		sum.Total = int64(max(-maxTotal, min(of, maxTotal)))
 		out[key] = sum
 		return err
-	})
+	}})
 	return out, err
 }
 
@@ -241,7 +241,9 @@ func (s *Snapshot) all(ctx context.Context, list ...question) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range list {
-		list[i].row = s.handle.usage.counting(list[i].row)
+		if !list[i].counts {
+			list[i].row = s.handle.usage.counting(list[i].row)
+		}
 	}
 	err := s.ask(ctx, list)
 	var known *Error
