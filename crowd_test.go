@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -14,9 +13,11 @@ import (
 // crowd is what the process that is the people is told. It is one of its own, so
 // that its memory and its work are not counted as the gateway's.
 type crowd struct {
-	Address, Account       string
-	People                 int
-	For                    time.Duration
+	Address, Account string
+	People           int
+	For              time.Duration
+	// Pace is between two reads of a person; that of people where 0.
+	Pace                   time.Duration
 	Groups, Users, Clients []string
 }
 
@@ -34,8 +35,8 @@ const (
 	crowdResult = "result.json"
 )
 
-// work has the crowd work.
-func (c *crowd) work(t *testing.T) (out crowded) {
+// work has the crowd work, under a scheduling policy as helperCommand has it.
+func (c *crowd) work(t *testing.T, policy string) (out crowded) {
 	t.Helper()
 	folder := t.TempDir()
 	job, err := json.Marshal(c)
@@ -45,12 +46,7 @@ func (c *crowd) work(t *testing.T) (out crowded) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), program, "-test.run", "^TestCrowd$", "-test.timeout", "1h")
-	cmd.Env = append(os.Environ(), crowdFolder+"="+folder)
+	cmd := helperCommand(t, "TestCrowd", policy, crowdFolder+"="+folder)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
@@ -68,7 +64,7 @@ func (c *crowd) work(t *testing.T) (out crowded) {
 func TestCrowd(t *testing.T) {
 	folder := os.Getenv(crowdFolder)
 	if folder == "" {
-		t.Skip("run by TestFourThousandPeople")
+		t.Skip("run by TestFourThousandPeople and TestAFloodIsNotFelt")
 	}
 	var c crowd
 	job, err := os.ReadFile(filepath.Join(folder, crowdJob))
@@ -89,7 +85,10 @@ func TestCrowd(t *testing.T) {
 
 // live returns when all have worked for their time.
 func (c *crowd) live(t *testing.T) crowded {
-	pace := min(think, c.For/readsPerWrite)
+	pace := c.Pace
+	if pace == 0 {
+		pace = min(think, c.For/readsPerWrite)
+	}
 	out := crowded{Took: map[string][]time.Duration{}}
 	var mu sync.Mutex
 	var ready, all sync.WaitGroup

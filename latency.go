@@ -11,7 +11,7 @@ import (
 // from being noticed for up to 10 ms, and with more the kernel decides.
 const minThreads = 4
 
-// favourLatency has requests noticed at once however busy the process is, and
+// favourLatency has requests noticed at once however busy the process is. It
 // returns how many processors it may use. GOMAXPROCS counts more.
 func favourLatency() (processors int) {
 	processors = runtime.GOMAXPROCS(0)

@@ -44,20 +44,21 @@ func (s *server) measure(t *testing.T, key string, d time.Duration) (took []time
 	return took
 }
 
-// helperCommand runs a test of this program as a process of its own, and of the
-// scheduling policy that chrt names so, where it may.
+// helperCommand runs a test of this program as a process of its own, which ends
+// with t, and of the scheduling policy that chrt names so, where it may; of the
+// usual one where policy is "".
 func helperCommand(t *testing.T, test, policy string, env ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := []string{self, "-test.run", "^" + test + "$", "-test.v"}
+	args := []string{self, "-test.run", "^" + test + "$", "-test.v", "-test.timeout", "1h"}
 	priority := map[string]string{"-i": "0", "-f": "10"}[policy]
-	if exec.Command("chrt", policy, priority, "true").Run() == nil {
+	if policy != "" && exec.Command("chrt", policy, priority, "true").Run() == nil {
 		args = append([]string{"chrt", policy, priority}, args...)
 	}
-	cmd := exec.Command(args[0], args[1:]...)
+	cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), env...)
 	return cmd
 }

@@ -46,7 +46,7 @@ func TestFourThousandPeople(t *testing.T) {
 	ok(t, "accounts", "limit", "acme", "points=default", "burst=default", "--data", data)
 
 	begun, before := time.Now(), s.processorTime(t)
-	out := c.work(t)
+	out := c.work(t, "")
 	used, peak := s.processorTime(t)-before, s.peak(t)
 	all := slices.Concat(slices.Collect(maps.Values(out.Took))...)
 	if len(all) < c.People*readsPerWrite/2 {

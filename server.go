@@ -36,6 +36,9 @@ type settings struct {
 	Limits      limitsConfig // the default of each that is zero
 	// Processors is how many the accounts share; GOMAXPROCS of them where 0.
 	Processors int
+	// GiveWay, where set, has the thread that calls it give way to all others: what
+	// an account computes beyond its portion runs on such threads.
+	GiveWay func()
 	// Manifests have the trusted documents, by the names of their files.
 	Manifests map[string][]byte
 	// Served, where set, is told of each request.
@@ -76,7 +79,7 @@ func newGateway(o *office, s settings) (*gateway, error) {
 	}
 	endpoint := transport.NewHandler(transport.Config{
 		Executor: executor, Guard: documents, Documents: transport.NewDocuments(trusted, o.directory.LookupDocument), Admission: transport.Admission{
-			Prices: cost.New(schema), MaxCost: s.Limits.Cost, Turns: tenancy.NewTurns(s.Processors, s.Limits.Concurrency),
+			Prices: cost.New(schema), MaxCost: s.Limits.Cost, Turns: tenancy.NewTurns(s.Processors, s.Limits.Concurrency, s.GiveWay),
 			Budgets: tenancy.NewBudgets(tenancy.BudgetOptions{Points: s.Limits.Points, Burst: s.Limits.Burst}),
 		},
 		Gate: gate, Log: s.Log, MaxBody: s.Limits.MaxBody, Timeout: s.Limits.Timeout, Sockets: s.Limits.Sockets, Origins: s.Origins,

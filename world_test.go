@@ -97,7 +97,7 @@ func newIsoWorld(t testing.TB, without ...string) *isoWorld {
 	w.server = httptest.NewServer(transport.NewHandler(transport.Config{
 		Executor: executor, Guard: documents,
 		// Without budgets: what they have left differs from one answer to the next.
-		Admission: transport.Admission{Prices: cost.New(schema), MaxCost: 1_000_000, Turns: tenancy.NewTurns(0, 0)},
+		Admission: transport.Admission{Prices: cost.New(schema), MaxCost: 1_000_000, Turns: tenancy.NewTurns(0, 0, nil)},
 		Gate:      tenancy.NewGate(auth, w.directory, pool, w.keys), Log: log, Timeout: 20 * time.Second,
 	}))
 	t.Cleanup(func() {

@@ -132,7 +132,7 @@ func (g *gate) gateway(cache int) (http.Handler, error) {
 	return transport.NewHandler(transport.Config{
 		Executor: executor, Guard: documents, Gate: g.gate,
 		Admission: transport.Admission{
-			Prices: cost.New(schema), Turns: tenancy.NewTurns(0, 0), Budgets: tenancy.NewBudgets(tenancy.BudgetOptions{Points: plenty, Burst: plenty}),
+			Prices: cost.New(schema), Turns: tenancy.NewTurns(0, 0, nil), Budgets: tenancy.NewBudgets(tenancy.BudgetOptions{Points: plenty, Burst: plenty}),
 		},
 	}), nil
 }

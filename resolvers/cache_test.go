@@ -259,7 +259,7 @@ func TestWaitingForAnAnswerLeavesTheProcessor(t *testing.T) {
 	t.Parallel()
 	w := newCachingWorld(t, 1<<20, "a")
 	w.fill("a", 3)
-	turns := tenancy.NewTurns(0, 0)
+	turns := tenancy.NewTurns(0, 0, nil)
 	query := `{ clients(first: 100) { nodes { name owner { name } group { name } } } }`
 	var wg sync.WaitGroup
 	for n := range 20 {

@@ -4,11 +4,12 @@ import "time"
 
 const (
 	// portion is the part of the processors that an account may use all the
-	// time before those that use less go first: a quarter.
-	portion = 4
+	// time before those that use less go first: a third. Who takes a quarter by
+	// themselves need not wait then, although turns take longer beside others'.
+	portion = 3
 	// allowance is how long an account may use more than that, as if it had
 	// used its portion for so long in advance.
-	allowance = 100 * time.Millisecond
+	allowance = 300 * time.Millisecond
 	// remembered is for how long at most it counts what an account used.
 	remembered = time.Second
 	// manyMembers is how many are kept before those of no account are looked for.

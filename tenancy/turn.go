@@ -13,12 +13,34 @@ type Turn struct {
 	came   time.Time
 	begun  chan struct{} // closed when it may; nil where it need not wait
 
+	yields bool // to other accounts; set before it begins
+	aside  bool // it runs in the background; of the operation's goroutine
+
 	// What follows is guarded by the lock of turns; that it ended can be read
 	// without.
 	inside bool
 	ended  atomic.Bool
 	idle   int           // goroutines that wait for something else than a processor
 	since  time.Duration // the clock when it began to compute
+}
+
+// Yields reports whether what the operation computes gives way to others: its
+// account has used more than its portion of late, and is not alone.
+func (turn *Turn) Yields() bool {
+	return turn != nil && turn.yields && !turn.aside && !turn.ended.Load()
+}
+
+// Run runs f and returns when it has; in the background where the operation
+// Yields, else right here. A nil Turn yields to nobody. The operation does
+// nothing else meanwhile, so that f may use what its caller does.
+func (turn *Turn) Run(f func()) {
+	if !turn.Yields() {
+		f()
+		return
+	}
+	turn.aside = true
+	defer func() { turn.aside = false }()
+	turn.turns.background.run(f)
 }
 
 // Idle says that the operation waits for a disk or a network, so that others

@@ -29,11 +29,13 @@ const (
 // begin in the order in which they came, but for those of accounts that used
 // more than their portion of late, which come later. Such an account has one
 // operation that computes at a time, and more only where that leaves a processor
-// free for whoever comes next; alone it may use them all. Safe for concurrent use.
+// free for whoever comes next, and computes in the background; alone it may use
+// them all. Safe for concurrent use.
 type Turns struct {
 	processors  int
 	concurrency int64
 	patience    time.Duration // maxWait
+	background  *background   // nil where nothing gives way
 
 	mu       sync.Mutex
 	running  int // operations that compute
@@ -51,15 +53,20 @@ type activity struct {
 
 // NewTurns returns turns on so many processors; on GOMAXPROCS of them where 0.
 // concurrency is an account's where its limits don't say otherwise;
-// DefaultConcurrency where 0.
-func NewTurns(processors int, concurrency int64) *Turns {
+// DefaultConcurrency where 0. giveWay has the thread that calls it give way to
+// all others of the process, for good; where it is nil nothing is run so.
+func NewTurns(processors int, concurrency int64, giveWay func()) *Turns {
 	if processors <= 0 {
 		processors = runtime.GOMAXPROCS(0)
 	}
 	if concurrency <= 0 {
 		concurrency = DefaultConcurrency
 	}
-	return &Turns{processors: processors, concurrency: concurrency, patience: maxWait, accounts: members{of: map[string]*member{}}}
+	t := &Turns{processors: processors, concurrency: concurrency, patience: maxWait, accounts: members{of: map[string]*member{}}}
+	if giveWay != nil {
+		t.background = newBackground(giveWay)
+	}
+	return t
 }
 
 // Wait returns when the account may compute. RATE_LIMITED where too many of the
@@ -108,7 +115,7 @@ func (t *Turns) advance(now time.Time) {
 		turn := m.queue[0]
 		m.queue = slices.Delete(m.queue, 0, 1)
 		t.left(m)
-		turn.inside = true
+		turn.inside, turn.yields = true, t.background != nil && !m.modest(now) && t.shared(m, now)
 		m.inside++
 		t.start(turn, now)
 		if turn.begun != nil {
@@ -145,14 +152,19 @@ func (t *Turns) may(m *member, now time.Time) bool {
 // room is below how many operations that compute another one of m may begin. A
 // quarter of the processors is what the garbage collector takes when it runs.
 func (t *Turns) room(m *member, now time.Time) int {
+	if t.shared(m, now) {
+		return max(1, t.processors-1-t.processors/4)
+	}
+	return t.processors
+}
+
+// shared reports whether another account than m is active.
+func (t *Turns) shared(m *member, now time.Time) bool {
 	other := t.latest
 	if other.account == m.account {
 		other = t.before
 	}
-	if now.Sub(other.at) < sharing {
-		return max(1, t.processors-1-t.processors/4)
-	}
-	return t.processors
+	return now.Sub(other.at) < sharing
 }
 
 // left takes an account off those that wait once nothing of it does.

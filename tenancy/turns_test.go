@@ -23,7 +23,7 @@ func soon(t *testing.T, what string, happens <-chan struct{}) {
 
 // newTurns returns turns on so many processors, and a way to wait in the background.
 func newTurns(processors int) (*Turns, func(ctx context.Context, a *Account) (turn func() *Turn, begun <-chan struct{})) {
-	turns := NewTurns(0, 0)
+	turns := NewTurns(0, 0, nil)
 	turns.processors, turns.patience = processors, time.Minute
 	return turns, func(ctx context.Context, a *Account) (func() *Turn, <-chan struct{}) {
 		begun := make(chan struct{})
@@ -82,7 +82,7 @@ func TestWhoComputesNothingNeverWaits(t *testing.T) {
 	turns, wait := newTurns(2)
 	noisy, quiet, other := &Account{ID: "noisy"}, &Account{ID: "quiet"}, &Account{ID: "other"}
 	first, second := take(t, turns, noisy), take(t, turns, noisy)
-	turns.used(noisy, time.Second)
+	turns.used(noisy, time.Minute)
 	_, begun := wait(t.Context(), noisy)
 	turns.queued(t, "noisy", 1)
 	take(t, turns, quiet).End()
@@ -110,7 +110,7 @@ func TestWhoUsesLittleIsServedInTheOrderOfArrival(t *testing.T) {
 	for range 2 * crowd { // nobody may begin
 		holders = append(holders, take(t, turns, &Account{ID: "holder " + string(rune('a'+len(holders)))}))
 	}
-	turns.used(noisy, time.Second)
+	turns.used(noisy, time.Minute)
 	var order []<-chan struct{}
 	var held []func() *Turn
 	queue := func(a *Account, n int) {
@@ -149,8 +149,8 @@ func TestWhatIsUsedIsForgotten(t *testing.T) {
 	if m.uses(100*time.Millisecond, now, 8); !m.modest(now) {
 		t.Error("a tenth of a second of eight processors is too much")
 	}
-	if m.uses(400*time.Millisecond, now, 8); m.modest(now) {
-		t.Error("half a second is not")
+	if m.uses(2*time.Second, now, 8); m.modest(now) {
+		t.Error("two seconds are not")
 	}
 	m.uses(time.Hour, now, 8)
 	if m.over(now.Add(remembered - 1)) {

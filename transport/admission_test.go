@@ -21,7 +21,7 @@ func limited(c *transport.Config) {
 	schema := gqlparser.MustLoadSchema(&ast.Source{Name: "stub", Input: stubSDL})
 	at := time.Date(2026, 11, 26, 1, 0, 0, 0, time.UTC)
 	c.Admission = transport.Admission{
-		Prices: cost.New(schema), MaxCost: 50, Turns: tenancy.NewTurns(0, 0),
+		Prices: cost.New(schema), MaxCost: 50, Turns: tenancy.NewTurns(0, 0, nil),
 		Budgets: tenancy.NewBudgets(tenancy.BudgetOptions{Points: 1, Burst: 100, Now: func() time.Time { return at }}),
 	}
 }

@@ -164,38 +164,63 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	request.Incremental = wanted.always // or if it is asked for
+	if o := h.compute(ctx, w, r, request, asked, wanted); o != nil {
+		h.stream(ctx, w, r, request, o, wanted)
+	}
+}
+
+// compute is answer, in the background where it has to give way.
+func (h *handler) compute(ctx *deadline, w http.ResponseWriter, r *http.Request, request *tenancy.Request, asked tenancy.Asked, wanted accepted) *operation {
+	if !request.Turn.Yields() {
+		return h.answer(ctx, w, r, request, asked, wanted)
+	}
+	var streamed *operation
+	request.Turn.Run(func() { streamed = h.answer(ctx, w, r, request, asked, wanted) })
+	return streamed
+}
+
+// answer writes the one response of an operation. One whose responses are
+// streamed it only begins, and returns.
+func (h *handler) answer(ctx *deadline, w http.ResponseWriter, r *http.Request, request *tenancy.Request, asked tenancy.Asked, wanted accepted) (streamed *operation) {
 	operation, err := h.pipeline.recall(ctx, request, r.Header, asked)
 	if operation == nil && err == nil {
 		operation, err = h.begin(ctx, r, request, asked, wanted)
 	}
 	if err != nil {
-		refuse(ctx, w, mediaType, request, err)
-		return
-	}
-	defer operation.end()
-	if operation.subscription {
-		ctx.end() // it has a time of its own
-	} else {
-		operation.cancel = ctx.end
-	}
-	if operation.faults == nil && !operation.subscription && request.Incremental && !wanted.events {
-		h.writeMultipart(w, r, request, operation)
-		return
+		refuse(ctx, w, wanted.mediaType, request, err)
+		return nil
 	}
 	if operation.faults == nil && (operation.subscription || request.Incremental) {
-		if err := h.writeEvents(w, r, request, operation); err != nil {
-			refuse(r.Context(), w, mediaType, request, err)
-		}
-		return
+		return operation
 	}
-	status, response, err := execute(operation, mediaType)
+	defer operation.end()
+	operation.cancel = ctx.end
+	status, response, err := execute(operation, wanted.mediaType)
 	if err != nil {
-		refuse(ctx, w, mediaType, request, err)
-		return
+		refuse(ctx, w, wanted.mediaType, request, err)
+		return nil
 	}
 	p := partsOf(request, response, bookmark(ctx, request))
 	p.ready = operation.taken.rest
-	h.writeResponse(w, r, mediaType, status, response, p)
+	h.writeResponse(w, r, wanted.mediaType, status, response, p)
+	return nil
+}
+
+// stream writes the responses of an operation as they come.
+func (h *handler) stream(ctx *deadline, w http.ResponseWriter, r *http.Request, request *tenancy.Request, o *operation, wanted accepted) {
+	defer o.end()
+	if o.subscription {
+		ctx.end() // it has a time of its own
+	} else {
+		o.cancel = ctx.end
+	}
+	if !o.subscription && !wanted.events {
+		h.writeMultipart(w, r, request, o)
+		return
+	}
+	if err := h.writeEvents(w, r, request, o); err != nil {
+		refuse(r.Context(), w, wanted.mediaType, request, err)
+	}
 }
 
 // admit returns a new request of whoever sent r.

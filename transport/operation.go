@@ -47,7 +47,11 @@ type operation struct {
 // error is a refusal: nothing was executed. Whoever began an operation ends it.
 func (p *pipeline) begin(whole, limited context.Context, request *tenancy.Request, params *graphql.RawParams, can carrier) (*operation, error) {
 	o := &operation{ctx: tenancy.WithRequest(limited, request), cancel: func() {}}
-	if err := p.create(whole, o, request, params, can); err != nil {
+	err := p.limits.enter(o.ctx, &o.taken, request)
+	if err == nil {
+		request.Turn.Run(func() { err = p.create(whole, o, request, params, can) })
+	}
+	if err != nil {
 		o.end()
 		return nil, err
 	}
@@ -55,9 +59,6 @@ func (p *pipeline) begin(whole, limited context.Context, request *tenancy.Reques
 }
 
 func (p *pipeline) create(whole context.Context, o *operation, request *tenancy.Request, params *graphql.RawParams, can carrier) error {
-	if err := p.limits.enter(o.ctx, &o.taken, request); err != nil {
-		return err
-	}
 	ctx := graphql.StartOperationTrace(o.ctx)
 	keep, err := p.documents.resolve(ctx, params)
 	if err != nil {

@@ -35,8 +35,8 @@ func responses(ctx context.Context, request *tenancy.Request, o *operation, f fu
 		f(refused.payload(""))
 	}()
 	for n := 0; ; n++ {
-		response := o.Next()
-		if response == nil {
+		p, more := o.respond(ctx, request, n > 0)
+		if !more {
 			if n == 0 && !o.subscription { // too late, or not at all
 				refused := refusalOf(o.err())
 				exchangeFrom(ctx).refused(refused)
@@ -45,12 +45,21 @@ func responses(ctx context.Context, request *tenancy.Request, o *operation, f fu
 			}
 			return
 		}
-		p := o.payload(ctx, request, response, n > 0)
 		o.taken.rest()
 		if !f(p) {
 			return
 		}
 	}
+}
+
+// respond returns the operation's next response, false after the last one.
+func (o *operation) respond(ctx context.Context, request *tenancy.Request, later bool) (p payload, more bool) {
+	request.Turn.Run(func() {
+		if response := o.Next(); response != nil {
+			p, more = o.payload(ctx, request, response, later), true
+		}
+	})
+	return p, more
 }
 
 // payload encodes a response; later is one behind the first. The bookmark of a

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,8 @@ type Query {
 	hello: String!
 	"Says how the request looks from within."
 	seen: String!
+	"Whether it is computed in the background."
+	aside: Boolean!
 	"Reads the account, and returns its newest write."
 	head: Int!
 	"Returns its argument as the gateway got it."
@@ -129,6 +132,8 @@ func resolve(ctx context.Context, root, field string, args map[string]any) (any,
 		deadline, _ := ctx.Deadline()
 		return fmt.Sprintf("id=%s key=%s consistency=%s within=%t headers=%d", request.ID, request.IdempotencyKey, request.Consistency,
 			time.Until(deadline) < 2*time.Second, len(graphql.GetOperationContext(ctx).Headers)), nil
+	case "aside":
+		return strings.Contains(string(debug.Stack()), "(*background).serve"), nil
 	case "head":
 		snapshot, err := request.Handle.Snapshot(ctx)
 		if err != nil {
