@@ -122,6 +122,26 @@ func TestAccountsShareATransaction(t *testing.T) {
 	}
 }
 
+// What comes first begins at once, and so does a write beside a few others; what
+// is little waits for a large group's end.
+func TestNoSmallGroupsBesideLargeOnes(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		open, writing, waiting int
+		want                   bool
+	}{
+		{0, 0, 0, false}, {0, 0, 1, true},
+		{1, 1, 0, false}, {1, 3, 1, true}, {1, 4, 1, false}, {1, 30, 9, false}, {1, 30, 10, true},
+		{2, 2, maxTogether - 1, false}, {2, 2 * maxTogether, maxTogether, true},
+		{writeConnections, 9, maxTogether, false},
+	} {
+		g := &groups{open: c.open, writing: c.writing, connections: writeConnections}
+		if got := g.wanted(c.waiting); got != c.want {
+			t.Errorf("%d wait beside %d groups of %d writes: %v", c.waiting, c.open, c.writing, got)
+		}
+	}
+}
+
 // together has writes of several accounts wait for each other, and returns what
 // became of each.
 func (s *Shard) together(t *testing.T, writes map[string]*Write) (outs map[string]Committed, errs map[string]error) {
@@ -280,6 +300,60 @@ func TestALockDelaysItsOwnAccountOnly(t *testing.T) {
 			waits(locked + 1)
 			release()
 		})
+	}
+}
+
+// A head that somebody else has is nothing that neighbours wait for, nor does its
+// account count as one that spoils what it is in: another gateway that writes for
+// the account has its head all the time.
+func TestALockedHeadIsSkipped(t *testing.T) {
+	t.Parallel()
+	c := Cluster.Cluster(t)
+	var mu sync.Mutex
+	statements := map[any]int{} // by the account that they are of
+	s := openPostgresTest(t, c, c.Database(t), Options{Trace: func(s Statement) {
+		mu.Lock()
+		defer mu.Unlock()
+		statements[s.Args[0]]++
+	}}, onePrimary)
+	write := func(account string) {
+		if _, err := s.again(account).Commit(context.Background(), &Write{Ops: []Op{createGroup("g", "G")}}); err != nil {
+			t.Error(err)
+		}
+	}
+	neighbours := []string{"b", "c"}
+	for _, account := range append(neighbours, "locked") {
+		s.testHandle(t, account)
+	}
+	lock := s.asOwner(t, "locked", "SELECT FROM head WHERE account_id = $1 FOR UPDATE")
+	waits, release := s.holdPostgres(t)
+	mu.Lock()
+	clear(statements)
+	mu.Unlock()
+	var before, behind sync.WaitGroup
+	for _, account := range neighbours {
+		before.Go(func() { write(account) })
+	}
+	behind.Go(func() { write("locked") })
+	waits(len(neighbours) + 1)
+	release()
+	before.Wait()
+	mu.Lock()
+	for _, account := range neighbours {
+		if n := statements[account]; n != 1 { // more where the transaction had to begin again
+			t.Errorf("%d statements for one write of %s", n, account)
+		}
+	}
+	mu.Unlock()
+	if err := lock.Rollback(context.Background()); err != nil {
+		t.Error(err)
+	}
+	behind.Wait()
+	g := s.engine.(*postgresEngine).writes
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.spoilt) > 0 {
+		t.Errorf("%v count as spoilers", g.spoilt)
 	}
 }
 
