@@ -50,7 +50,7 @@ func (c *serveCommand) run(ctx context.Context, _, stderr io.Writer) error {
 		Auth: auth, Keys: files.keys, Log: log, Served: m.served, Manifests: files.manifests, Plain: !config.Projection, Cache: int(config.Cache),
 		Introspection: config.Introspection, IntrospectionRoles: config.IntrospectionRoles,
 		// The page of the schema asks nobody who they are.
-		ServeSchema: config.Introspection && len(config.IntrospectionRoles) == 0, Limits: config.Limits, Processors: processors, GiveWay: giveWay,
+		ServeSchema: config.Introspection && len(config.IntrospectionRoles) == 0, Limits: config.Limits, Processors: processors, GiveWay: giveWay(),
 		Origins: config.CORS.Origins, Credentials: config.CORS.Credentials,
 	})
 	if err != nil {
