@@ -40,10 +40,11 @@ func shortenSlices() {
 // process, nil where that can't be had.
 func giveWay() func() { return lowerPriority }
 
-// lowerPriority is for good: whoever wakes up takes the processor from the thread. It still gets a tenth of what they do
-// where they leave it nothing, because it may hold what they wait for; beside
-// processes that compute all the time, in the same session or control group, a
-// lower priority had the garbage collector wait for such a thread for a second.
+// lowerPriority is for good: whoever wakes up takes the processor from the
+// thread. It still gets a tenth of what they do where they leave it nothing,
+// because it may hold what they wait for; beside processes that compute all the
+// time, in the same session or control group, a lower priority had the garbage
+// collector wait for such a thread for a second.
 func lowerPriority() {
 	schedule(unix.Gettid(), func(a *unix.SchedAttr) {
 		a.Nice, a.Runtime = min(a.Nice+niceness, 19), uint64(longSlice)
