@@ -35,7 +35,7 @@ type checkpointer struct {
 }
 
 const (
-	maxWAL    = 12 << 20
+	maxWAL    = 9 << 20
 	idleAfter = time.Minute
 	// renewPatience is how long writers wait for reads from the WAL to end that
 	// began a moment ago. Most take a few milliseconds.
@@ -163,7 +163,7 @@ func (c *checkpointer) catchUp(size int64) (err error) {
 			return err
 		}
 		w, err := c.checkpoint("PASSIVE")
-		if err != nil || w.size-size < little || w.size > 2*c.limit { // where writers are faster, it never ends
+		if err != nil || w.size-size < little || w.size > 2*c.limit { // where writers are faster, it would never end
 			return err
 		}
 		size = w.size
