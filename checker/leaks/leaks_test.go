@@ -114,7 +114,7 @@ func leakedPages(by string) dataloader.Cache[key, *page] {
 		{"shards/feed.go", "\tone := f.of[account]\n\tif one == nil {\n\t\tctx", "\tone := f.of[account]\n\tfor _, first := range f.of {\n\t\tone = first\n\t}\n\tif one == nil {\n\t\tctx"},
 	}},
 	{"answers are remembered by their document", []planted.Edit{
-		{"transport/handler.go", "execute(operation, mediaType)\n\tif err", "leakedOf(asked, operation, mediaType)\n\tif err"},
+		{"transport/handler.go", "execute(operation, wanted.mediaType)\n\tif err", "leakedOf(asked, operation, wanted.mediaType)\n\tif err"},
 		{"transport/handler.go", "\n// read returns what", `
 var leaked sync.Map
 
