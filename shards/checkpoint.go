@@ -133,7 +133,7 @@ func (c *checkpointer) shorten() error {
 			return nil
 		}
 		if w.copied >= before { // so no read is older than this
-			if err := c.catchUp(w.size); err != nil {
+			if w, err = c.catchUp(w); err != nil || w.size < before { // as above
 				return err
 			}
 			if done, err := c.renew("RESTART"); done || err != nil {
@@ -149,24 +149,24 @@ func (c *checkpointer) shorten() error {
 	}
 }
 
-// catchUp puts on disk what was copied of a WAL of a size, and copies what came
-// meanwhile, until little comes: what is left of both is done while writers wait.
-// SQLite syncs the file only behind the last frame.
-func (c *checkpointer) catchUp(size int64) (err error) {
+// catchUp puts on disk what was copied, and copies what came meanwhile, until
+// little comes: what is left of both is done while writers wait. SQLite syncs the
+// file only behind the last frame.
+func (c *checkpointer) catchUp(w wal) (_ wal, err error) {
 	if c.file == nil {
 		if c.file, err = os.Open(c.path); err != nil {
-			return err
+			return w, err
 		}
 	}
 	for {
+		size := w.size
 		if err := c.file.Sync(); err != nil {
-			return err
+			return w, err
 		}
-		w, err := c.checkpoint("PASSIVE")
-		if err != nil || w.size-size < little || w.size > 2*c.limit { // where writers are faster, it would never end
-			return err
+		// Where writers are faster it would never end.
+		if w, err = c.checkpoint("PASSIVE"); err != nil || w.size-size < little || w.size > 2*c.limit {
+			return w, err
 		}
-		size = w.size
 	}
 }
 

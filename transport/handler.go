@@ -169,7 +169,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// compute is answer, in the background where it has to give way.
+// compute is answer, in the background where it has to give way. Where it need
+// not, which is nearly always, nothing is allocated for it.
 func (h *handler) compute(ctx *deadline, w http.ResponseWriter, r *http.Request, request *tenancy.Request, asked tenancy.Asked, wanted accepted) *operation {
 	if !request.Turn.Yields() {
 		return h.answer(ctx, w, r, request, asked, wanted)
