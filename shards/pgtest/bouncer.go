@@ -57,15 +57,15 @@ default_pool_size = 8
 		}
 	}
 	cmd := n.program.as(exec.Command(path, "-q", ini))
-	endWithParent(cmd.SysProcAttr)
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &log, &log
-	if err := cmd.Start(); err != nil {
+	ended, err := begin(cmd)
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill() // it keeps nothing
-		_ = cmd.Wait()
+		<-ended
 		if t.Failed() {
 			t.Logf("PgBouncer: %s", &log)
 		}

@@ -30,7 +30,7 @@ type Node struct {
 	program programs
 
 	cmd   *exec.Cmd
-	ended chan struct{} // closed when cmd has ended
+	ended <-chan struct{} // closed when cmd has ended
 }
 
 // Address returns the node's host and port.
@@ -183,16 +183,11 @@ func (n *Node) spawn() error {
 	}
 	defer log.Close()
 	cmd := n.program.command("postgres", "-D", n.data, "-p", strconv.Itoa(n.port))
-	endWithParent(cmd.SysProcAttr)
 	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
+	ended, err := begin(cmd)
+	if err != nil {
 		return err
 	}
-	ended := make(chan struct{})
-	go func() {
-		_ = cmd.Wait() // how it ended is in its log
-		close(ended)
-	}()
 	n.cmd, n.ended = cmd, ended
 	return nil
 }

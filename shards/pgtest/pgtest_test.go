@@ -3,7 +3,9 @@ package pgtest
 import (
 	"context"
 	"os"
+	"runtime"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -21,6 +23,30 @@ func TestReplicasFollowThePrimary(t *testing.T) {
 	}
 	if got := c.Replicas[0].Value(t, "SELECT count(*) FROM pg_database WHERE datname = '"+db.Name+"'"); got != "1" {
 		t.Errorf("the replica has the database %s times", got)
+	}
+}
+
+// TestAServerOutlivesTheThreadThatAskedForIt: a goroutine that ends with its
+// thread takes no server along.
+func TestAServerOutlivesTheThreadThatAskedForIt(t *testing.T) {
+	t.Parallel()
+	shared.Cluster(t) // or it is skipped
+	var c *Cluster
+	var err error
+	asked := make(chan struct{})
+	go func() {
+		defer close(asked)
+		runtime.LockOSThread()
+		c, err = start(0)
+	}()
+	if <-asked; err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.stop)
+	select {
+	case <-c.Primary.ended:
+		t.Errorf("the server has ended:\n%s", c.Primary.logTail())
+	case <-time.After(time.Second):
 	}
 }
 
