@@ -13,6 +13,7 @@ import (
 type log struct {
 	// methods are what SQLite calls, below those of the file itself.
 	methods, below sqlite3.Tsqlite3_io_methods
+	database       uintptr // the file that it is of
 	// buffer has what was written from an offset on and is not yet handed down; it
 	// is of SQLite's memory, and 0 before the first write.
 	buffer uintptr
@@ -25,13 +26,17 @@ const bufferSize = 1<<17 - 1
 
 func logOf(file uintptr) *log { return at[log](file + uintptr(below.FszOsFile)) }
 
-// flush hands down what was collected.
+// flush hands down what was collected. Where that fails it is kept: for SQLite it
+// is written, and the transaction may go on.
 func (l *log) flush(tls *libc.TLS, file uintptr) int32 {
-	n := l.length
-	if l.length = 0; n == 0 {
+	if l.length == 0 {
 		return sqlite3.SQLITE_OK
 	}
-	return l.writeBelow(tls, file, l.buffer, n, l.offset)
+	rc := l.writeBelow(tls, file, l.buffer, l.length, l.offset)
+	if rc == sqlite3.SQLITE_OK {
+		l.length = 0
+	}
+	return rc
 }
 
 func (l *log) writeBelow(tls *libc.TLS, file, from uintptr, n int32, offset int64) int32 {
@@ -92,13 +97,10 @@ func size(tls *libc.TLS, file, into uintptr) int32 {
 	return function[func(*libc.TLS, uintptr, uintptr) int32](l.below.FxFileSize)(tls, file, into)
 }
 
+// closeLog has nothing to hand down: no transaction is open any more.
 func closeLog(tls *libc.TLS, file uintptr) int32 {
 	l := logOf(file)
-	rc := l.flush(tls, file)
+	databaseOf(l.database).wal = 0
 	libc.Xfree(tls, l.buffer)
-	below := l.below
-	if of := function[func(*libc.TLS, uintptr) int32](below.FxClose)(tls, file); rc == sqlite3.SQLITE_OK {
-		rc = of
-	}
-	return rc
+	return function[func(*libc.TLS, uintptr) int32](l.below.FxClose)(tls, file)
 }

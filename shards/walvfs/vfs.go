@@ -38,7 +38,7 @@ func register() error {
 	v := at[sqlite3.Tsqlite3_vfs](own)
 	*v = below
 	v.FpNext, v.FzName = 0, name
-	v.FszOsFile += int32(unsafe.Sizeof(log{}))
+	v.FszOsFile += int32(max(unsafe.Sizeof(log{}), unsafe.Sizeof(database{})))
 	v.FxOpen = address(open)
 	if rc := sqlite3.Xsqlite3_vfs_register(tls, own, 0); rc != sqlite3.SQLITE_OK {
 		return fmt.Errorf("SQLite refuses a file system: %d", rc)
@@ -46,23 +46,34 @@ func register() error {
 	return nil
 }
 
-// open opens a file, and puts a log over it where it is a WAL.
+// open opens a file. Over a WAL it puts a log, and over its database what tells
+// the log when a transaction ends.
 func open(tls *libc.TLS, v, name, file uintptr, flags int32, out uintptr) int32 {
 	rc := function[func(*libc.TLS, uintptr, uintptr, uintptr, int32, uintptr) int32](below.FxOpen)(tls, v, name, file, flags, out)
-	if rc != sqlite3.SQLITE_OK || flags&sqlite3.SQLITE_OPEN_WAL == 0 {
+	if rc != sqlite3.SQLITE_OK {
 		return rc
 	}
 	f := at[sqlite3.Tsqlite3_file](file)
-	l := logOf(file)
-	*l = log{below: *at[sqlite3.Tsqlite3_io_methods](f.FpMethods)}
-	l.methods = l.below
-	l.methods.FxClose = address(closeLog)
-	l.methods.FxRead = address(read)
-	l.methods.FxWrite = address(write)
-	l.methods.FxTruncate = address(truncate)
-	l.methods.FxSync = address(syncLog)
-	l.methods.FxFileSize = address(size)
-	f.FpMethods = uintptr(unsafe.Pointer(&l.methods))
+	switch {
+	case flags&sqlite3.SQLITE_OPEN_MAIN_DB != 0:
+		d := databaseOf(file)
+		*d = database{below: *at[sqlite3.Tsqlite3_io_methods](f.FpMethods)}
+		d.methods = d.below
+		d.methods.FxShmLock = address(lock)
+		f.FpMethods = uintptr(unsafe.Pointer(&d.methods))
+	case flags&sqlite3.SQLITE_OPEN_WAL != 0:
+		l := logOf(file)
+		*l = log{below: *at[sqlite3.Tsqlite3_io_methods](f.FpMethods), database: sqlite3.Xsqlite3_database_file_object(tls, name)}
+		databaseOf(l.database).wal = file
+		l.methods = l.below
+		l.methods.FxClose = address(closeLog)
+		l.methods.FxRead = address(read)
+		l.methods.FxWrite = address(write)
+		l.methods.FxTruncate = address(truncate)
+		l.methods.FxSync = address(syncLog)
+		l.methods.FxFileSize = address(size)
+		f.FpMethods = uintptr(unsafe.Pointer(&l.methods))
+	}
 	return rc
 }
 

@@ -131,3 +131,41 @@ func TestATransactionLargerThanTheCache(t *testing.T) {
 		t.Errorf("%d rows are of a transaction that was rolled back", n)
 	}
 }
+
+// A statement that reads what can't be handed down, since the disk is full, fails
+// alone: its transaction goes on, and what was written before is still there.
+func TestAFullDiskWithinATransaction(t *testing.T) {
+	d := newDisk(t)
+	f, db := newFile(t)
+	other := f.open(t, "")
+	exec(t, db, "PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA cache_size = 10", "BEGIN", "UPDATE t SET body = 'kept' || body")
+	d.full = true
+	if _, err := db.Exec("INSERT INTO t SELECT id + 1000, body FROM t ORDER BY id DESC"); err == nil {
+		t.Error("nothing was to be handed down")
+	}
+	d.full = false
+	exec(t, db, "COMMIT")
+	if n := query[int](t, other, "SELECT count(*) FROM t WHERE body LIKE 'kept%'"); n != 64 {
+		t.Errorf("%d of 64 rows are right", n)
+	}
+	if got := query[string](t, other, "PRAGMA integrity_check"); got != "ok" {
+		t.Error(got)
+	}
+}
+
+// What a transaction that was taken back has left behind is written over nothing
+// that somebody else has written since.
+func TestARollbackLeavesNothingBehind(t *testing.T) {
+	f, db := newFile(t)
+	other := f.open(t, "")
+	exec(t, db, "PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA cache_size = 10", "BEGIN", "UPDATE t SET body = 'never' || body", "ROLLBACK")
+	exec(t, other, "UPDATE t SET body = 'kept' || body")
+	for _, db := range []*sql.DB{db, f.open(t, "")} {
+		if n := query[int](t, db, "SELECT count(*) FROM t WHERE body LIKE 'kept%'"); n != 64 {
+			t.Errorf("%d of 64 rows are right", n)
+		}
+		if got := query[string](t, db, "PRAGMA integrity_check"); got != "ok" {
+			t.Error(got)
+		}
+	}
+}
