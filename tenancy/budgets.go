@@ -27,7 +27,8 @@ const (
 
 // Budgets are what the credentials of all accounts have left to spend on this
 // instance. They are bounded in memory, and who is forgotten gains nothing by
-// it. Safe for concurrent use.
+// it, unless the account's own limits restore a budget more slowly than the
+// default does. Safe for concurrent use.
 type Budgets struct {
 	options BudgetOptions
 
@@ -35,8 +36,9 @@ type Budgets struct {
 	// full says for each credential when its budget will be full again. One
 	// number is enough: what is missing until then has been spent.
 	full generations[budgetKey, *time.Time]
-	// floor is the latest of those that were forgotten before they were full.
-	// Whoever is not known is taken for them.
+	// floor is the latest of those that were forgotten before they were full,
+	// though no later than a default budget that was empty then. Whoever is not
+	// known is taken for them, in any account.
 	floor time.Time
 }
 
@@ -58,10 +60,14 @@ func NewBudgets(o BudgetOptions) *Budgets {
 	}
 	b := &Budgets{options: o, full: newGenerations[budgetKey, *time.Time](o.Credentials)}
 	b.full.dropped = func(old map[budgetKey]*time.Time) {
+		most := o.Now().Add(duration(o.Burst, o.Points))
 		for _, full := range old {
 			if full.After(b.floor) {
 				b.floor = *full
 			}
+		}
+		if b.floor.After(most) {
+			b.floor = most
 		}
 	}
 	return b
@@ -120,7 +126,7 @@ func (s *Spending) Request(cost int64) error {
 	lacking := cost - s.cost.Throttle.Remaining
 	return &shards.Error{
 		Code: shards.RateLimited, Message: fmt.Sprintf("this costs %d points, and %d are left", cost, s.cost.Throttle.Remaining),
-		RetryAfter: max(time.Second, s.duration(lacking)),
+		RetryAfter: max(time.Second, duration(lacking, s.rate)),
 	}
 }
 
@@ -145,7 +151,7 @@ func (s *Spending) move(points int64) bool {
 	now, full := s.now()
 	has := points <= max(0, s.remaining(full.Sub(now)))
 	if has {
-		*full = full.Add(s.duration(points))
+		*full = full.Add(duration(points, s.rate))
 	}
 	s.tell(full.Sub(now))
 	return has
@@ -157,7 +163,7 @@ func (s *Spending) owe(points int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now, full := s.now()
-	*full = full.Add(s.duration(points))
+	*full = full.Add(duration(points, s.rate))
 	s.tell(full.Sub(now))
 }
 
@@ -187,7 +193,7 @@ func (s *Spending) remaining(missing time.Duration) int64 {
 	return s.burst - int64(missing.Seconds()*float64(s.rate)+0.5)
 }
 
-// duration returns how long it takes to restore points.
-func (s *Spending) duration(points int64) time.Duration {
-	return time.Duration(float64(points) / float64(s.rate) * float64(time.Second))
+// duration returns how long it takes to restore points, at so many a second.
+func duration(points, rate int64) time.Duration {
+	return time.Duration(float64(points) / float64(rate) * float64(time.Second))
 }

@@ -131,6 +131,24 @@ func TestABudgetInUseIsNobodyElsesDebt(t *testing.T) {
 	}
 }
 
+// An account whose budgets take long to be restored leaves no more to strangers
+// than a default budget takes.
+func TestAForgottenDebtIsBounded(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	b := NewBudgets(BudgetOptions{Points: 10, Burst: 100, Credentials: 20, Now: c.now})
+	for i := range 100 {
+		_ = b.Begin(callerOf("slow", fmt.Sprint("user:", i), Limits{Points: 1, Burst: 1_000_000})).Request(900_000)
+	}
+	stranger := b.Begin(callerOf("b", "key:1", Limits{}))
+	if err := stranger.Request(1); shards.CodeOf(err) != shards.RateLimited {
+		t.Errorf("got %v: nothing is left of the debt", err)
+	}
+	c.advance(10 * time.Second)
+	must(t, stranger.Request(100))
+	must(t, b.Begin(callerOf("b", "key:2", Limits{})).Request(100))
+}
+
 func TestABudgetIsNotSpentTwice(t *testing.T) {
 	t.Parallel()
 	c := newClock()
