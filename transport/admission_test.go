@@ -1,6 +1,7 @@
 package transport_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"strconv"
 	"testing"
@@ -63,6 +64,53 @@ func TestEveryAnswerSaysWhatItCost(t *testing.T) {
 	if got := s.send(http.MethodPost, "/", `{"query":"{ hello }"}`, "Authorization: Bearer b").cost(t).Throttle.Remaining; got != 99 {
 		t.Errorf("%d remain of b's", got)
 	}
+}
+
+// A socket's refusal is a list of errors; the first of them says it.
+func TestARefusalOnASocketSaysWhatItCost(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, limited)
+	c := s.open()
+	left := int64(100)
+	refused := func(name, payload, code string, want tenancy.Cost) {
+		t.Helper()
+		c.say(`{"id":"1","type":"subscribe","payload":` + payload + `}`)
+		var got struct {
+			Type    string
+			Payload []struct {
+				Extensions struct {
+					Code string
+					Cost *tenancy.Cost
+				}
+			}
+		}
+		text := c.hear()
+		if err := json.Unmarshal([]byte(text), &got); err != nil || got.Type != "error" || len(text) > 1024 {
+			t.Fatalf("%s: %v: %s", name, err, text)
+		}
+		want.Throttle = tenancy.Throttle{Limit: 100, Remaining: left, RestoreRate: 1}
+		if e := got.Payload[0].Extensions; e.Code != code || e.Cost == nil || *e.Cost != want {
+			t.Errorf("%s: got %s, want %+v", name, text, want)
+		}
+	}
+	for _, test := range []struct{ name, payload, code string }{
+		{"no GraphQL", `{"query":"{"}`, "GRAPHQL_PARSE_FAILED"},
+		{"no such field", `{"query":"{ nothing }"}`, "GRAPHQL_VALIDATION_FAILED"},
+		{"no bookmark", `{"query":"{ hello }","extensions":{"bookmark":""}}`, "BOOKMARK_INVALID"},
+		{"too dear", `{"query":"mutation { a: write b: write c: write d: write e: write }"}`, "COST_LIMIT"},
+		{"a panic", `{"query":"{ boom }"}`, "INTERNAL"},
+		{"nothing but an error", `{"query":"subscription { fails }"}`, "X"},
+	} {
+		left--
+		refused(test.name, test.payload, test.code, tenancy.Cost{Requested: 1, Actual: 1})
+	}
+	for dear := `mutation { a: write b: write c: write d: write }`; left > 41; left -= 41 {
+		c.subscribe("2", dear)
+		c.hear()
+		c.want(`{"id":"2","type":"complete"}`)
+	}
+	left--
+	refused("everything is spent", `{"query":"mutation { a: write b: write c: write d: write }"}`, "RATE_LIMITED", tenancy.Cost{Requested: 41, Actual: 1})
 }
 
 func TestWhoHasSpentEverythingWaits(t *testing.T) {

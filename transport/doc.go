@@ -48,7 +48,8 @@
 //   - A WebSocket that speaks graphql-transport-ws, with the credential in the
 //     handshake or in connection_init, where bookmark and consistency may stand
 //     for all operations, too. Each operation is a request of its own, with
-//     Handle, deadline and budget; it sees what the socket was told before.
+//     Handle, deadline and budget; it sees what the socket was told before. An
+//     error message is a list of errors, of which the first one has the cost.
 //
 // A socket is closed with
 //

@@ -3,9 +3,11 @@ package transport
 import (
 	"context"
 	"fmt"
+	"maps"
 	"runtime/debug"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"gatehouse/tenancy"
 )
@@ -15,7 +17,8 @@ import (
 type payload struct {
 	text     []byte
 	bookmark string
-	// failed has the errors where there is no data: it is the last one then.
+	// failed has the errors where there is no data, as a message of a socket has
+	// them: it is the last one then.
 	failed []byte
 }
 
@@ -73,8 +76,8 @@ func (o *operation) payload(ctx context.Context, request *tenancy.Request, respo
 	p := partsOf(request, response, at)
 	p.hasNext, p.later = response.HasNext, later && !o.subscription
 	out := payload{text: p.appendTo(make([]byte, 0, p.size())), bookmark: at}
-	if response.Data == nil {
-		out.failed = p.errors
+	if response.Data == nil && len(response.Errors) > 0 {
+		out.failed = listed(response.Errors, p.cost)
 	}
 	return out
 }
@@ -82,5 +85,20 @@ func (o *operation) payload(ctx context.Context, request *tenancy.Request, respo
 // payload is a refusal as a response.
 func (r *refusal) payload(bookmark string) payload {
 	p := r.parts(bookmark)
-	return payload{text: p.appendTo(make([]byte, 0, p.size())), bookmark: bookmark, failed: p.errors}
+	return payload{text: p.appendTo(make([]byte, 0, p.size())), bookmark: bookmark, failed: r.listed()}
+}
+
+// listed encodes the errors of a response for a message that is a list of them,
+// without extensions beside it: the first one has the cost.
+func listed(errors gqlerror.List, cost *tenancy.Cost) []byte {
+	if cost != nil {
+		first := *errors[0]
+		first.Extensions = maps.Clone(first.Extensions)
+		if first.Extensions == nil {
+			first.Extensions = map[string]any{}
+		}
+		first.Extensions["cost"] = cost
+		errors = append(gqlerror.List{&first}, errors[1:]...)
+	}
+	return encodeErrors(errors)
 }

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
 	"gatehouse/shards"
 	"gatehouse/tenancy"
 )
@@ -133,10 +135,15 @@ func (r *refusal) parts(bookmark string) parts {
 }
 
 // errors returns the refusal as the errors of a response, encoded.
-func (r *refusal) errors() []byte {
+func (r *refusal) errors() []byte { return encodeErrors(r.list()) }
+
+// listed returns them as a message of a socket has them.
+func (r *refusal) listed() []byte { return listed(r.list(), r.cost) }
+
+func (r *refusal) list() gqlerror.List {
 	extensions := map[string]any{"code": r.code}
 	if r.retryAfter > 0 {
 		extensions["retryAfter"] = r.retryAfter
 	}
-	return encodeErrors([]any{map[string]any{"message": r.message, "extensions": extensions}})
+	return gqlerror.List{{Message: r.message, Extensions: extensions}}
 }

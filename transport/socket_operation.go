@@ -117,23 +117,26 @@ func (s *socket) subscribe(ctx context.Context, m message) error {
 // was not executed; done says that all of it was sent.
 func (s *socket) run(ctx context.Context, params *graphql.RawParams, id string) (failed []byte, done bool) {
 	x := exchangeFrom(ctx)
+	var request *tenancy.Request
+	refuse := func(err error) []byte {
+		refused := refusalOf(err)
+		refused.cost = costOf(request)
+		x.refused(refused)
+		return refused.listed()
+	}
 	defer func() {
 		if v := recover(); v != nil { // outside of an executor's own recovery
 			x.stack = string(debug.Stack())
-			refused := refusalOf(fmt.Errorf("panic: %v", v))
-			x.refused(refused)
-			failed = refused.errors()
+			failed = refuse(fmt.Errorf("panic: %v", v))
 		}
 	}()
 	request, o, err := s.prepare(ctx, params)
 	if err != nil {
-		refused := refusalOf(err)
-		x.refused(refused)
-		return refused.errors(), false
+		return refuse(err), false
 	}
 	defer o.end()
 	if o.faults != nil {
-		return encodeErrors(o.faults.Errors), false
+		return listed(o.faults.Errors, costOf(request)), false
 	}
 	done = true
 	responses(ctx, request, o, func(p payload) bool {
@@ -147,8 +150,8 @@ func (s *socket) run(ctx context.Context, params *graphql.RawParams, id string) 
 	return failed, done && ctx.Err() == nil
 }
 
-// prepare begins an operation in a request of its own. It sees what this socket
-// has seen.
+// prepare begins an operation in a request of its own, which it returns with an
+// error, too, unless nobody may ask any more. It sees what this socket has seen.
 func (s *socket) prepare(ctx context.Context, params *graphql.RawParams) (*tenancy.Request, *operation, error) {
 	caller, err := s.authority.Load().now(ctx)
 	if err != nil {
@@ -159,9 +162,12 @@ func (s *socket) prepare(ctx context.Context, params *graphql.RawParams) (*tenan
 	}
 	request := s.h.gate.Request(caller)
 	request.ID, request.Incremental = exchangeFrom(ctx).id, true
+	if err := s.h.pipeline.limits.open(request); err != nil {
+		return request, nil, err
+	}
 	t, err := termsOf(nil, params.Extensions)
 	if err != nil {
-		return nil, nil, err
+		return request, nil, err
 	}
 	whole := s.terms // of the connection
 	if t.consistency != nil {
@@ -169,7 +175,7 @@ func (s *socket) prepare(ctx context.Context, params *graphql.RawParams) (*tenan
 	}
 	for _, t := range []terms{whole, t, {bookmark: s.seen.newest()}} {
 		if err := t.apply(request); err != nil {
-			return nil, nil, err
+			return request, nil, err
 		}
 	}
 	limited, cancel := context.WithTimeout(ctx, s.h.timeout)

@@ -135,7 +135,7 @@ func TestSocketOperations(t *testing.T) {
 	for document, want := range map[string]string{
 		"{": `"error","payload":[{"message":"Expected Name`, "{nothing}": `"error","payload":[{"message":"Cannot query field`,
 		`{hello fail(code:"X")}`: `"next","payload":{"errors":[{"message":"as asked"`,
-		"{boom}":                 `"error","payload":[{"extensions":{"code":"INTERNAL"}`,
+		"{boom}":                 `"error","payload":[{"message":"something went wrong`,
 	} {
 		c.subscribe("e", document)
 		if got := c.hear(); !strings.HasPrefix(got, `{"id":"e","type":`+want) {

@@ -51,6 +51,8 @@ type Subscription {
 	flood: String!
 	"Panics instead of its second event."
 	boom: Int!
+	"Fails instead of its first event."
+	fails: Int!
 }
 `
 
@@ -180,6 +182,8 @@ func subscribe(ctx context.Context) graphql.ResponseHandler {
 	return func(ctx context.Context) *graphql.Response {
 		value := ""
 		switch n++; field.Name {
+		case "fails":
+			return &graphql.Response{Errors: gqlerror.List{{Message: "as asked", Extensions: map[string]any{"code": "X"}}}}
 		case "tick":
 			if bounded && n > to {
 				return nil
