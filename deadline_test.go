@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,11 +16,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// endless stands in the place of the groups of a shard: whoever reads them
-// waits until the statement is interrupted.
-const endless = `DROP TABLE groups;
-	CREATE VIEW groups AS WITH RECURSIVE forever(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM forever)
-		SELECT CAST(n AS TEXT) account_id, CAST(n AS TEXT) id, n version, '' created_at, '' updated_at, '' body FROM forever`
+// endless stands in the place of the history of a shard: whoever reads it waits
+// until the statement is interrupted.
+const endless = `DROP TABLE change;
+	CREATE VIEW change AS WITH RECURSIVE forever(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM forever)
+		SELECT CAST(n AS TEXT) account_id, n seq, n, '' kind, '' record_table, '' record_id, n version, '' patch, '' actor, '' request_id, '' at FROM forever`
 
 // TestStatementsEndWithTheirRequest: the log has a request's line once its last
 // statement has ended, so that is where the end is seen.
@@ -37,7 +38,7 @@ func TestStatementsEndWithTheirRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	send := func(ctx context.Context, id string, headers ...string) (string, error) {
-		return askForGroup(ctx, s.url, token, append(headers, "X-Request-Id: "+id)...)
+		return query(ctx, s.url, token, "{ changes { hasMore } }", append(headers, "X-Request-Id: "+id)...)
 	}
 	ended := func(id string) bool {
 		return strings.Contains(s.stderr.String(), "msg=request") && strings.Contains(s.stderr.String(), "request="+id)
@@ -102,7 +103,10 @@ func TestStatementsOnPostgreSQLEndWithTheirRequest(t *testing.T) {
 	for range 5 {
 		ctx, leave := context.WithCancel(t.Context())
 		gone := make(chan error, 1)
-		go func() { _, err := askForGroup(ctx, s.url, key); gone <- err }()
+		go func() {
+			_, err := query(ctx, s.url, key, `{ group(id: "`+demoIDs().groups[0]+`") { name } }`)
+			gone <- err
+		}()
 		until(t, running)
 		leave()
 		left := time.Now()
@@ -124,9 +128,9 @@ func TestStatementsOnPostgreSQLEndWithTheirRequest(t *testing.T) {
 	}
 }
 
-// askForGroup reads a group.
-func askForGroup(ctx context.Context, url, credential string, headers ...string) (string, error) {
-	body := `{"query":"{ group(id: \"` + demoIDs().groups[0] + `\") { name } }"}`
+// query sends a query without variables.
+func query(ctx context.Context, url, credential, document string, headers ...string) (string, error) {
+	body := `{"query":` + strconv.Quote(document) + `}`
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/graphql", strings.NewReader(body))
 	if err != nil {
 		return "", err

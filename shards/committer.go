@@ -2,7 +2,6 @@ package shards
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -50,21 +49,16 @@ const (
 	pendingGivenUp
 )
 
-func startCommitter(db *sql.DB, tables map[string]*Table, known *latest, checkpoints *checkpointer, opts Options) (*committer, error) {
-	c, err := pin(context.Background(), db, opts.Trace)
-	if err != nil {
-		return nil, err
-	}
+func startCommitter(c *conn, tables map[string]*Table, known *latest, checkpoints *checkpointer, opts Options) *committer {
 	w := &committer{conn: c, tables: tables, latest: known, wal: checkpoints, now: opts.Now, committed: opts.Committed, line: newLine(), quit: make(chan struct{}), ended: make(chan struct{})}
 	go w.run()
-	return w, nil
+	return w
 }
 
 // stop commits what waits and ends the goroutine.
 func (w *committer) stop() {
 	close(w.quit)
 	<-w.ended
-	w.conn.close()
 }
 
 var (

@@ -2,18 +2,22 @@ package shards
 
 import (
 	"context"
-	"database/sql"
+	"database/sql/driver"
+	"fmt"
+	"io"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// conn is one pinned connection with its prepared statements, by their text. It
-// is used by one goroutine at a time.
+// conn is one connection of SQLite's driver with its prepared statements, by
+// their text. It is used by one goroutine at a time, and so does without
+// database/sql, which guards each statement, and whatever it returns, against
+// others, with a goroutine where it can be cancelled.
 type conn struct {
-	sql   *sql.Conn
-	stmts *simplelru.LRU[string, *sql.Stmt]
-	trace func(Statement)
-	inTx  bool
+	driver driver.Conn
+	stmts  *simplelru.LRU[string, driver.Stmt]
+	trace  func(Statement)
+	inTx   bool
 }
 
 // Statement is one statement as it was run, for tests that count and explain.
@@ -28,24 +32,23 @@ type Statement struct {
 // others those go that were used least lately.
 const maxStatements = 200
 
-func pin(ctx context.Context, db *sql.DB, trace func(Statement)) (*conn, error) {
-	stmts, err := simplelru.NewLRU(maxStatements, func(_ string, s *sql.Stmt) { s.Close() })
+func connect(d driver.Driver, dsn string, trace func(Statement)) (*conn, error) {
+	stmts, err := simplelru.NewLRU(maxStatements, func(_ string, s driver.Stmt) { s.Close() })
 	if err != nil {
 		return nil, err
 	}
-	c, err := db.Conn(ctx)
+	c, err := d.Open(dsn)
 	if err != nil {
 		return nil, err
 	}
-	return &conn{sql: c, stmts: stmts, trace: trace}, nil
+	return &conn{driver: c, stmts: stmts, trace: trace}, nil
 }
 
-func (c *conn) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
+func (c *conn) prepare(text string) (driver.Stmt, error) {
 	if s, ok := c.stmts.Get(text); ok {
 		return s, nil
 	}
-	// Not the caller's context: its end must not spoil a statement that others will use.
-	s, err := c.sql.PrepareContext(context.WithoutCancel(ctx), text)
+	s, err := c.driver.Prepare(text)
 	if err != nil {
 		return nil, err
 	}
@@ -53,48 +56,133 @@ func (c *conn) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
 	return s, nil
 }
 
-// query runs a statement and calls row for every row of its result.
+// query runs a statement and calls row for every row of its result. The end of
+// ctx interrupts it.
 func (c *conn) query(ctx context.Context, s Statement, row func(scanner) error) error {
-	stmt, err := c.prepare(ctx, s.SQL)
+	stmt, err := c.prepare(s.SQL)
 	if err != nil {
 		return err
 	}
 	if c.trace != nil {
 		c.trace(s)
 	}
-	rows, err := stmt.QueryContext(ctx, s.Args...)
+	args, err := bound(s.Args)
 	if err != nil {
 		return err
 	}
-	return each(rows, func() error { return row(rows) })
+	rows, err := stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	r := make(result, len(rows.Columns()))
+	for {
+		if err := rows.Next(r); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if err := row(r); err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+}
+
+// look is query for what is brief: the end of ctx is noticed before it and not
+// during it. To interrupt a statement takes a goroutine that waits for that.
+func (c *conn) look(ctx context.Context, s Statement, row func(scanner) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return c.query(context.WithoutCancel(ctx), s, row)
 }
 
 // exec runs a statement and returns how many rows it changed.
 func (c *conn) exec(ctx context.Context, text string, args ...any) (int64, error) {
-	s, err := c.prepare(ctx, text)
+	s, err := c.prepare(text)
 	if err != nil {
 		return 0, err
 	}
 	if c.trace != nil {
 		c.trace(Statement{text, args})
 	}
-	r, err := s.ExecContext(ctx, args...)
+	values, err := bound(args)
+	if err != nil {
+		return 0, err
+	}
+	r, err := s.(driver.StmtExecContext).ExecContext(ctx, values)
 	if err != nil {
 		return 0, err
 	}
 	return r.RowsAffected()
 }
 
+// bound returns arguments as the driver takes them.
+func bound(args []any) ([]driver.NamedValue, error) {
+	out := make([]driver.NamedValue, len(args))
+	for i, v := range args {
+		value, err := driver.DefaultParameterConverter.ConvertValue(v)
+		if err != nil {
+			return nil, fmt.Errorf("argument %d: %w", i+1, err)
+		}
+		out[i] = driver.NamedValue{Ordinal: i + 1, Value: value}
+	}
+	return out, nil
+}
+
+// result is a row as the driver returns it.
+type result []driver.Value
+
+// Scan implements scanner. NULL is no bytes, and a mistake elsewhere.
+func (r result) Scan(into ...any) error {
+	if len(into) != len(r) {
+		return fmt.Errorf("scan %d columns into %d", len(r), len(into))
+	}
+	for i, v := range r {
+		if !assign(into[i], v) {
+			return fmt.Errorf("scan column %d, %T, into %T", i+1, v, into[i])
+		}
+	}
+	return nil
+}
+
+// assign reports whether a value is of a kind that to takes.
+func assign(to any, v driver.Value) (ok bool) {
+	switch to := to.(type) {
+	case *string:
+		*to, ok = v.(string)
+	case *[]byte:
+		switch v := v.(type) {
+		case string:
+			*to, ok = []byte(v), true
+		case nil:
+			*to, ok = nil, true
+		}
+	case *int64:
+		*to, ok = v.(int64)
+	case *float64:
+		switch v := v.(type) {
+		case float64:
+			*to, ok = v, true
+		case int64:
+			*to, ok = float64(v), true
+		}
+	}
+	return ok
+}
+
 // control runs a statement that names no data. The end of ctx does not stop it:
 // a BEGIN that worked and says that it was cancelled would leave the connection
 // in a transaction that nobody knows of.
 func (c *conn) control(ctx context.Context, text string) error {
-	ctx = context.WithoutCancel(ctx)
-	s, err := c.prepare(ctx, text)
+	s, err := c.prepare(text)
 	if err != nil {
 		return err
 	}
-	_, err = s.ExecContext(ctx)
+	_, err = s.(driver.StmtExecContext).ExecContext(context.WithoutCancel(ctx), nil)
 	return err
 }
 
@@ -123,5 +211,5 @@ func (c *conn) rollback() error {
 
 func (c *conn) close() error {
 	c.stmts.Purge()
-	return c.sql.Close()
+	return c.driver.Close()
 }

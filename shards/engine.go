@@ -49,6 +49,8 @@ type question struct {
 	sql   string // what was rendered, for errors
 	// counts: its rows are counts, which are used as such and not as rows.
 	counts bool
+	// brief: it finds few rows, by their keys, and is over before anybody could stop it.
+	brief bool
 }
 
 func (q *question) render(d dialect, account string) Statement {

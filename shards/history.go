@@ -47,7 +47,7 @@ func (s *Snapshot) scanChange(row scanner) (*Change, error) {
 	var c Change
 	var account string
 	var actor []byte
-	if err := row.Scan(&account, &c.Seq, &c.Kind, &c.Table, &c.RecordID, &c.Version, &c.Patch, &actor, &c.RequestID, &c.At); err != nil {
+	if err := row.Scan(&account, &c.Seq, (*string)(&c.Kind), &c.Table, &c.RecordID, &c.Version, &c.Patch, &actor, &c.RequestID, &c.At); err != nil {
 		return nil, err
 	}
 	if err := json.Unmarshal(actor, &c.Actor); err != nil {

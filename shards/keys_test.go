@@ -40,8 +40,16 @@ func TestAWriteForgetsAFewKeys(t *testing.T) {
 		write(1, 3)
 	}
 	sqlite := openTest(t, opts)
-	story(sqlite, func() (n int, err error) {
-		return n, sqlite.engine.(*sqliteEngine).reads.QueryRow(count).Scan(&n)
+	story(sqlite, func() (int, error) {
+		e := sqlite.engine.(*sqliteEngine)
+		c, err := e.acquire(ctx)
+		if err != nil {
+			return 0, err
+		}
+		defer e.release(c)
+		var n int64
+		err = c.query(ctx, Statement{SQL: count}, func(row scanner) error { return row.Scan(&n) })
+		return int(n), err
 	})
 	c := Cluster.Cluster(t)
 	postgres := openPostgresTest(t, c, c.Database(t), opts, onePrimary)

@@ -2,7 +2,6 @@ package shards
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -225,16 +224,13 @@ func filled(b *testing.B) (s *Shard, ids []string) {
 	return s, ids
 }
 
-func open(b *testing.B, path, mode string, pragmas []string) (c *conn, done func()) {
+func open(b *testing.B, path, mode string, pragmas []string) (_ *conn, done func()) {
 	b.Helper()
-	db, err := sql.Open("sqlite", sqliteDSN(path, mode, pragmas))
+	c, err := connect(&sqlite.Driver{}, sqliteDSN(path, mode, pragmas), nil)
 	if err != nil {
 		b.Fatal(err)
 	}
-	if c, err = pin(context.Background(), db, nil); err != nil {
-		b.Fatal(err)
-	}
-	return c, func() { c.close(); db.Close() }
+	return c, func() { c.close() }
 }
 
 // relaid copies the clients of a shard into a file of another layout, as they
@@ -250,7 +246,7 @@ func relaid(b *testing.B, s *Shard, layout string) (path string) {
 	defer done()
 	ctx := context.Background()
 	run := func(text string) {
-		if _, err := c.sql.ExecContext(ctx, text); err != nil {
+		if _, err := c.exec(ctx, text); err != nil {
 			b.Fatal(text, err)
 		}
 	}
@@ -334,12 +330,9 @@ func evict(b *testing.B, s *Shard) {
 }
 
 // misses returns how many pages a connection has read from the file.
-func misses(b *testing.B, c *conn) (n int) {
+func misses(b *testing.B, c *conn) int {
 	b.Helper()
-	err := c.sql.Raw(func(driver any) (err error) {
-		n, _, err = driver.(sqlite.DBStatus).Status(sqlite.DBStatusCacheMiss, false)
-		return err
-	})
+	n, _, err := c.driver.(sqlite.DBStatus).Status(sqlite.DBStatusCacheMiss, false)
 	if err != nil {
 		b.Fatal(err)
 	}

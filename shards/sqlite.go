@@ -3,6 +3,7 @@ package shards
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
@@ -22,10 +23,10 @@ import (
 // sqliteEngine is the engine of one shard file: one writer, many readers, WAL.
 type sqliteEngine struct {
 	path   string
-	writer *sql.DB
-	reads  *sql.DB
+	driver driver.Driver
 	trace  func(Statement)
 	schema map[string]*Table
+	writer *conn
 	writes *committer
 	wal    *checkpointer
 	latest *latest
@@ -61,33 +62,49 @@ var readerPragmas = []string{
 
 // openSQLite opens the file at path. It makes and migrates it if opts.Create is set.
 func openSQLite(ctx context.Context, path string, opts Options) (*sqliteEngine, error) {
-	e, err := openFile(ctx, path, opts)
+	file, err := openFile(ctx, path, opts)
 	if err != nil {
 		return nil, err
 	}
-	db := bun.NewDB(e.writer, sqlitedialect.New())
+	defer file.Close() // what runs from here on has connections of its own
+	e := newSQLite(path, file.Driver(), opts)
+	db := bun.NewDB(file, sqlitedialect.New())
 	if opts.Create {
 		err = migrateSchema(ctx, db, migrations.SQLite{})
 	} else {
 		err = checkSchema(ctx, db, migrations.SQLite{})
 	}
 	if err == nil {
-		e.schema, err = readTables(ctx, e.writer)
+		e.schema, err = readTables(ctx, file)
+	}
+	if err == nil {
+		e.writer, err = connect(e.driver, writerDSN(path), opts.Trace)
 	}
 	if err == nil {
 		e.wal, err = startCheckpointer(path, opts.Log)
-	}
-	if err == nil { // it takes the only connection that writes
-		e.writes, err = startCommitter(e.writer, e.schema, e.latest, e.wal, opts)
 	}
 	if err != nil {
 		e.closeFile()
 		return nil, err
 	}
+	e.writes = startCommitter(e.writer, e.schema, e.latest, e.wal, opts)
 	return e, nil
 }
 
-func openFile(ctx context.Context, path string, opts Options) (*sqliteEngine, error) {
+func newSQLite(path string, driver driver.Driver, opts Options) *sqliteEngine {
+	readers := max(4, runtime.GOMAXPROCS(0))
+	e := &sqliteEngine{
+		path: path, driver: driver, trace: opts.Trace, latest: newLatest(),
+		free: make(chan *conn, readers), spare: make(chan struct{}, readers), closed: make(chan struct{}),
+	}
+	for range readers {
+		e.spare <- struct{}{}
+	}
+	return e
+}
+
+// openFile opens the file for its catalogue.
+func openFile(ctx context.Context, path string, opts Options) (*sql.DB, error) {
 	if _, err := os.Stat(path); err != nil {
 		if !opts.Create {
 			return nil, err
@@ -104,34 +121,22 @@ func openFile(ctx context.Context, path string, opts Options) (*sqliteEngine, er
 			return nil, err
 		}
 	}
-	readers := max(4, runtime.GOMAXPROCS(0))
-	e := &sqliteEngine{
-		path: path, trace: opts.Trace, latest: newLatest(),
-		free: make(chan *conn, readers), spare: make(chan struct{}, readers), closed: make(chan struct{}),
+	if err := walvfs.Register(); err != nil {
+		return nil, err
 	}
-	for range readers {
-		e.spare <- struct{}{}
-	}
-	err := walvfs.Register()
+	file, err := sql.Open("sqlite", writerDSN(path))
 	if err != nil {
 		return nil, err
 	}
-	if e.writer, err = sql.Open("sqlite", sqliteDSN(path, "rwc", writerPragmas)+writerMode); err != nil {
+	file.SetMaxOpenConns(1)
+	if err := file.PingContext(ctx); err != nil {
+		file.Close()
 		return nil, err
 	}
-	e.writer.SetMaxOpenConns(1)
-	if err := e.writer.PingContext(ctx); err != nil {
-		e.writer.Close()
-		return nil, err
-	}
-	if e.reads, err = sql.Open("sqlite", sqliteDSN(path, "ro", readerPragmas)); err != nil {
-		e.writer.Close()
-		return nil, err
-	}
-	e.reads.SetMaxOpenConns(readers)
-	e.reads.SetMaxIdleConns(readers)
-	return e, nil
+	return file, nil
 }
+
+func writerDSN(path string) string { return sqliteDSN(path, "rwc", writerPragmas) + writerMode }
 
 func sqliteDSN(path, mode string, pragmas []string) string {
 	q := url.Values{"mode": {mode}, "_pragma": pragmas}
@@ -155,7 +160,7 @@ func (e *sqliteEngine) acquire(ctx context.Context) (*conn, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	c, err := pin(context.WithoutCancel(ctx), e.reads, e.trace)
+	c, err := connect(e.driver, sqliteDSN(e.path, "ro", readerPragmas), e.trace)
 	if err != nil {
 		e.spare <- struct{}{}
 		return nil, err
@@ -242,7 +247,11 @@ func (r sqliteRead) query(ctx context.Context, list []question, _ bool) error {
 		if s.SQL == "" {
 			continue
 		}
-		if err := r.conn.query(ctx, s, list[i].row); err != nil {
+		query := r.conn.query
+		if list[i].brief {
+			query = r.conn.look
+		}
+		if err := query(ctx, s, list[i].row); err != nil {
 			return err
 		}
 	}
@@ -269,12 +278,14 @@ func (e *sqliteEngine) closeFile() error {
 		case <-e.spare:
 		}
 	}
-	err := e.reads.Close()
+	var err error
 	if e.wal != nil {
-		err = errors.Join(err, e.wal.stop())
+		err = e.wal.stop()
 	}
 	// The writer last: it alone can copy what is left of the WAL.
-	err = errors.Join(err, e.writer.Close())
+	if e.writer != nil {
+		err = errors.Join(err, e.writer.close())
+	}
 	if e.wal != nil {
 		err = errors.Join(err, e.wal.release())
 	}

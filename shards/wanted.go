@@ -23,10 +23,11 @@ func (s *Snapshot) GetAll(ctx context.Context, wanted ...Wanted) ([]*Row, error)
 			list = make([]question, 0, len(wanted)+len(w.With))
 		}
 		t := s.Table(w.Table)
-		list = append(list, s.records(t, &found[i], func(b *builder) string { return b.ids(w.IDs) }))
+		brief := len(w.IDs) <= maxBrief
+		list = append(list, s.records(t, brief, &found[i], func(b *builder) string { return b.ids(w.IDs) }))
 		for _, field := range w.With {
 			to := t.reference(field)
-			list = append(list, s.records(s.Table(to.table), &others, func(b *builder) string {
+			list = append(list, s.records(s.Table(to.table), brief, &others, func(b *builder) string {
 				if b.dialect == sqliteSQL { // they are found by now, and to look them up again costs more than a list
 					if ids := referred(found[i], field); len(ids) > 0 {
 						return b.ids(ids)
@@ -46,9 +47,13 @@ func (s *Snapshot) GetAll(ctx context.Context, wanted ...Wanted) ([]*Row, error)
 	return others, nil
 }
 
+// maxBrief is how many records are read so quickly, a millisecond at most, that
+// nobody needs to stop that.
+const maxBrief = 100
+
 // records asks for the records of a table whose ids a query returns; "" is none.
-func (s *Snapshot) records(t *Table, into *[]*Row, ids func(*builder) string) question {
-	return question{write: func(b *builder) {
+func (s *Snapshot) records(t *Table, brief bool, into *[]*Row, ids func(*builder) string) question {
+	return question{brief: brief, write: func(b *builder) {
 		if of := ids(b); of != "" {
 			b.WriteString(rowOf + " FROM " + t.Name + " t WHERE t.account_id = " + b.account + " AND " + b.among("t.id", of))
 		}
