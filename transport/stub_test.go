@@ -26,7 +26,7 @@ type Query {
 	hello: String!
 	"Says how the request looks from within."
 	seen: String!
-	"Whether it is computed in the background."
+	"Whether it is parsed, validated and computed in the background."
 	aside: Boolean!
 	"Reads the account, and returns its newest write."
 	head: Int!
@@ -95,6 +95,20 @@ func newExecutor(t testing.TB) stubExecutor {
 // stubExecutor keeps no answers.
 type stubExecutor struct{ *executor.Executor }
 
+func (e stubExecutor) CreateOperationContext(ctx context.Context, params *graphql.RawParams) (*graphql.OperationContext, gqlerror.List) {
+	created, faults := e.Executor.CreateOperationContext(ctx, params)
+	if created != nil {
+		created.Stats.SetExtension(createdAside, aside())
+	}
+	return created, faults
+}
+
+// createdAside is the extension that has whether an operation was parsed and
+// validated in the background.
+const createdAside = "created aside"
+
+func aside() bool { return strings.Contains(string(debug.Stack()), "(*background).serve") }
+
 func (stubExecutor) Recall(*tenancy.Request, tenancy.Asked) *tenancy.Answered { return nil }
 
 func execute(ctx context.Context) *graphql.Response {
@@ -135,7 +149,7 @@ func resolve(ctx context.Context, root, field string, args map[string]any) (any,
 		return fmt.Sprintf("id=%s key=%s consistency=%s within=%t headers=%d", request.ID, request.IdempotencyKey, request.Consistency,
 			time.Until(deadline) < 2*time.Second, len(graphql.GetOperationContext(ctx).Headers)), nil
 	case "aside":
-		return strings.Contains(string(debug.Stack()), "(*background).serve"), nil
+		return aside() && graphql.GetOperationContext(ctx).Stats.GetExtension(createdAside) == true, nil
 	case "head":
 		snapshot, err := request.Handle.Snapshot(ctx)
 		if err != nil {
