@@ -143,7 +143,7 @@ func (s *Shard) secondCheckpointer(t *testing.T) *checkpointer {
 	db.SetMaxOpenConns(1)
 	c := &checkpointer{path: s.Spec.DSN, db: db, limit: 1 << 20, quit: make(chan struct{})}
 	t.Cleanup(func() {
-		if err := errors.Join(db.Close(), s.Close(), c.release()); err != nil {
+		if err := errors.Join(c.db.Close(), s.Close(), c.release()); err != nil {
 			t.Error(err)
 		}
 	})
