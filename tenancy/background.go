@@ -5,9 +5,11 @@ import (
 	"sync/atomic"
 )
 
-// maxBackground bounds the threads of a background. Those that are there at once
-// compute, wait for a disk or a network on behalf of an operation, or are idle.
-const maxBackground = 64
+// maxBackground bounds the threads of a background, some 30 KB each. Those that are
+// there at once compute, wait for a disk or a network on behalf of an operation,
+// send its answer, or are idle. All of an account's operations have one: with fewer
+// a flood of writes, which wait for each other, would leave the background.
+const maxBackground = DefaultConcurrency
 
 // background runs what has to give way on threads of its own, which never do
 // anything else: a thread that has lowered its priority may not raise it again.

@@ -64,10 +64,17 @@ func TestABackgroundIsBounded(t *testing.T) {
 	b := newBackground(func() {})
 	begun, end := make(chan struct{}), make(chan struct{})
 	var all sync.WaitGroup
-	for range maxBackground {
-		all.Go(func() { b.run(func() { begun <- struct{}{}; <-end }) })
+	for range DefaultConcurrency { // as many operations as an account has
+		all.Go(func() {
+			b.run(func() {
+				if begun <- struct{}{}; !aside() {
+					t.Error("there are too few threads")
+				}
+				<-end
+			})
+		})
 	}
-	for range maxBackground {
+	for range DefaultConcurrency {
 		soon(t, "not all run at once", begun)
 	}
 	here := false
