@@ -41,7 +41,7 @@ func NewAuthenticator(directory *Directory, tokens *Tokens, regions []string) (*
 // Authorization returns the one Authorization header, UNAUTHENTICATED where
 // there is none or more than one: which of two would count is not for us to guess.
 func Authorization(header http.Header) (string, error) {
-	values := header.Values("Authorization")
+	values := header["Authorization"]
 	if len(values) != 1 {
 		return "", badAuthorization()
 	}

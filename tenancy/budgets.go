@@ -112,14 +112,20 @@ func (b *Budgets) Begin(c *Caller) *Spending {
 // Request takes what the request may cost, all in all: another Request takes
 // what is more. RATE_LIMITED, with nothing taken, where the budget does not
 // have it, and COST_LIMIT where it never will.
-func (s *Spending) Request(cost int64) error {
+func (s *Spending) Request(cost int64) error { return s.request(cost, cost) }
+
+// Spare is Request for what turns out to cost no more than was taken already:
+// the budget must have all of it, and keeps it.
+func (s *Spending) Spare(cost int64) error { return s.request(cost, s.taken) }
+
+func (s *Spending) request(cost, actual int64) error {
 	s.cost.Requested = cost
 	if cost > s.burst {
-		s.move(0)
+		s.move(0, 0)
 		return &shards.Error{Code: shards.CostLimit, Message: fmt.Sprintf("this would cost %d points, and no more than %d can be saved up", cost, s.burst)}
 	}
-	if s.move(cost - s.taken) {
-		s.taken, s.cost.Actual = cost, cost
+	if s.move(cost-s.taken, actual-s.taken) {
+		s.taken, s.cost.Actual = actual, actual
 		return nil
 	}
 	// What was taken already stays taken, so the next try needs all of it.
@@ -140,21 +146,22 @@ func (s *Spending) Settle(actual int64) {
 	s.taken = actual
 }
 
-// Cost returns what the request took, and the budget as it was then.
-func (s *Spending) Cost() Cost { return s.cost }
+// Cost returns what the request took, and the budget as it was then. It is not
+// to be changed, and is another one once more is taken.
+func (s *Spending) Cost() *Cost { return &s.cost }
 
-// move takes points from the budget, and reports whether it had them.
-func (s *Spending) move(points int64) bool {
+// move takes points from a budget that has so many, and reports whether it had.
+func (s *Spending) move(has, points int64) bool {
 	b := s.budgets
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now, full := s.now()
-	has := points <= max(0, s.remaining(full.Sub(now)))
-	if has {
+	ok := has <= max(0, s.remaining(full.Sub(now)))
+	if ok {
 		*full = full.Add(duration(points, s.rate))
 	}
 	s.tell(full.Sub(now))
-	return has
+	return ok
 }
 
 // owe takes points whether the budget has them or not, or gives them back.

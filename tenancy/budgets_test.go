@@ -22,11 +22,11 @@ func TestABudgetIsSpentAndRestored(t *testing.T) {
 	s := b.Begin(me)
 	must(t, s.Request(1)) // before anything is known
 	must(t, s.Request(60))
-	if got, want := s.Cost(), (Cost{60, 60, Throttle{100, 40, 10}}); got != want {
+	if got, want := *s.Cost(), (Cost{60, 60, Throttle{100, 40, 10}}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	s.Settle(25)
-	if got, want := s.Cost(), (Cost{60, 25, Throttle{100, 75, 10}}); got != want {
+	if got, want := *s.Cost(), (Cost{60, 25, Throttle{100, 75, 10}}); got != want {
 		t.Errorf("settled %+v, want %+v", got, want)
 	}
 	s.Settle(35) // a stream goes on
@@ -39,7 +39,7 @@ func TestABudgetIsSpentAndRestored(t *testing.T) {
 	if !errors.As(err, &limited) || limited.Code != shards.RateLimited || limited.RetryAfter != 2500*time.Millisecond {
 		t.Errorf("got %+v", limited)
 	}
-	if got, want := refused.Cost(), (Cost{90, 0, Throttle{100, 65, 10}}); got != want {
+	if got, want := *refused.Cost(), (Cost{90, 0, Throttle{100, 65, 10}}); got != want {
 		t.Errorf("refused %+v, want %+v", got, want)
 	}
 	c.advance(2500 * time.Millisecond)
@@ -51,6 +51,28 @@ func TestABudgetIsSpentAndRestored(t *testing.T) {
 	must(t, b.Begin(me).Request(100)) // and no more than the burst has been saved up
 	if err := b.Begin(me).Request(1); shards.CodeOf(err) != shards.RateLimited {
 		t.Errorf("got %v", err)
+	}
+}
+
+// What is spared must be there, and stays.
+func TestABudgetIsSpared(t *testing.T) {
+	t.Parallel()
+	b := NewBudgets(BudgetOptions{Points: 10, Burst: 100, Now: newClock().now})
+	me := callerOf("a", "key:1", Limits{})
+	s := b.Begin(me)
+	must(t, s.Request(1))
+	must(t, s.Spare(99))
+	if got, want := *s.Cost(), (Cost{99, 1, Throttle{100, 99, 10}}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	must(t, b.Begin(me).Request(60))
+	s = b.Begin(me)
+	must(t, s.Request(1))
+	if err := s.Spare(60); shards.CodeOf(err) != shards.RateLimited {
+		t.Errorf("got %v", err)
+	}
+	if got, want := *s.Cost(), (Cost{60, 1, Throttle{100, 38, 10}}); got != want {
+		t.Errorf("refused %+v, want %+v", got, want)
 	}
 }
 

@@ -87,6 +87,15 @@ func (a *Admission) take(request *tenancy.Request, points int64) error {
 	return request.Spending.Request(points)
 }
 
+// spare is take for what is answered without a read.
+func (a *Admission) spare(request *tenancy.Request, points int64) error {
+	request.Price = points
+	if request.Spending == nil || a.Prices == nil {
+		return nil
+	}
+	return request.Spending.Spare(points)
+}
+
 // price works out what an operation costs, only once where it always costs the same.
 func (a *Admission) price(c *graphql.OperationContext, doc *guard.Document, most int64) int64 {
 	if doc == nil {
@@ -130,6 +139,5 @@ func costOf(request *tenancy.Request) *tenancy.Cost {
 	if request == nil || request.Spending == nil {
 		return nil
 	}
-	c := request.Spending.Cost()
-	return &c
+	return request.Spending.Cost()
 }

@@ -32,7 +32,7 @@ func checkContent(r *http.Request, acceptable bool, maxBody int64) error {
 }
 
 func announcesJSON(header http.Header) bool {
-	types := header.Values("Content-Type")
+	types := header["Content-Type"]
 	if len(types) != 1 {
 		return false
 	}
@@ -68,10 +68,11 @@ func readBody(w http.ResponseWriter, r *http.Request, maxBody int64) ([]byte, er
 	if err != nil || r.ContentLength <= 0 {
 		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	}
+	if err == nil {
+		return body, nil
+	}
 	var long *http.MaxBytesError
 	switch {
-	case err == nil:
-		return body, nil
 	case errors.As(err, &long):
 		return nil, tooLarge()
 	case errors.Is(err, os.ErrDeadlineExceeded):

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+
+	"gatehouse/shards"
 )
 
 const requestIDHeader = "X-Request-Id"
@@ -17,9 +19,9 @@ type exchange struct {
 	id        string
 	protocol  string // http, sse or websocket
 	account   string
-	kind      string        // query, mutation or subscription
-	name      string        // of the operation
-	node      func() string // names what served its last read; may be nil
+	kind      string         // query, mutation or subscription
+	name      string         // of the operation
+	handle    *shards.Handle // knows the node of its last read; may be nil
 	code      string
 	reference string
 	err       error
@@ -56,7 +58,7 @@ func (x *exchange) failed(err error) { x.err = errors.Join(x.err, err) }
 // requestID returns the client's id for its request, so that both logs can be
 // laid side by side, or a new one.
 func requestID(header http.Header) string {
-	if given := header.Values(requestIDHeader); len(given) == 1 && validRequestID(given[0]) {
+	if given := header[requestIDHeader]; len(given) == 1 && validRequestID(given[0]) {
 		return given[0]
 	}
 	return newID()

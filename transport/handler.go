@@ -123,7 +123,7 @@ func (h *Handler) Streams() int64 { return h.streams.count() }
 
 // ServeHTTP runs behind Observe.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	wanted, acceptable := negotiate(r.Header.Values("Accept"))
+	wanted, acceptable := negotiate(r.Header["Accept"])
 	mediaType := wanted.mediaType
 	if isUpgrade(r) {
 		if err := h.checkUpgrade(r); err != nil {
@@ -183,8 +183,13 @@ func (h *handler) compute(ctx *deadline, w http.ResponseWriter, r *http.Request,
 // answer writes the one response of an operation. One whose responses are
 // streamed it only begins, and returns.
 func (h *handler) answer(ctx *deadline, w http.ResponseWriter, r *http.Request, request *tenancy.Request, asked tenancy.Asked, wanted accepted) (streamed *operation) {
-	operation, err := h.pipeline.recall(ctx, request, r.Header, asked)
-	if operation == nil && err == nil {
+	answered, err := h.pipeline.recall(ctx, request, r.Header, asked)
+	if answered != nil {
+		h.writeResponse(ctx, w, r, wanted.mediaType, http.StatusOK, request, &graphql.Response{Data: answered.Data})
+		return nil
+	}
+	var operation *operation
+	if err == nil {
 		operation, err = h.begin(ctx, r, request, asked, wanted)
 	}
 	if err != nil {
@@ -201,9 +206,7 @@ func (h *handler) answer(ctx *deadline, w http.ResponseWriter, r *http.Request, 
 		refuse(ctx, w, wanted.mediaType, request, err)
 		return nil
 	}
-	p := partsOf(request, response, bookmark(ctx, request))
-	p.ready = operation.taken.rest
-	h.writeResponse(w, r, wanted.mediaType, status, response, p)
+	h.writeResponse(ctx, w, r, wanted.mediaType, status, request, response)
 	return nil
 }
 

@@ -58,9 +58,9 @@ func Observe(next http.Handler, o Observer) http.Handler {
 			return
 		}
 		start := o.Now()
-		x := &exchange{observer: o, id: requestID(r.Header), protocol: "http"}
+		rec := &recorder{ResponseWriter: w, exchange: exchange{observer: o, id: requestID(r.Header), protocol: "http"}}
+		x := &rec.exchange
 		w.Header()[requestIDHeader] = []string{x.id}
-		rec := &recorder{ResponseWriter: w}
 		abort := rec.serve(next, r.WithContext(withExchange(r.Context(), x)), x)
 		x.answered(r, rec, o.Now().Sub(start))
 		if abort {
@@ -139,8 +139,8 @@ func (x *exchange) tell(ctx context.Context, level slog.Level, message string, t
 	list := append(make([]slog.Attr, 0, 16), attrs...)
 	list = append(list, slog.Duration("duration", took), slog.String("request", x.id))
 	node := ""
-	if x.node != nil {
-		node = x.node()
+	if x.handle != nil {
+		node = x.handle.Node()
 	}
 	for _, a := range [...]struct{ name, value string }{
 		{"node", node}, {"account", x.account}, {"kind", x.kind}, {"operation", cut(x.name, 64)},
@@ -159,8 +159,9 @@ func (x *exchange) tell(ctx context.Context, level slog.Level, message string, t
 // recorder notes what becomes of a response.
 type recorder struct {
 	http.ResponseWriter
-	status int // 0 until the header is written
-	bytes  int64
+	exchange exchange
+	status   int // 0 until the header is written
+	bytes    int64
 }
 
 func (rec *recorder) WriteHeader(status int) {

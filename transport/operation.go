@@ -73,7 +73,7 @@ func (p *pipeline) create(whole context.Context, o *operation, request *tenancy.
 		return errNoResponse
 	}
 	x := exchangeFrom(ctx)
-	x.node = request.Handle.Node
+	x.handle = request.Handle
 	if c := created.Operation; c != nil {
 		x.kind, x.name = string(c.Operation), c.Name
 	}

@@ -11,11 +11,10 @@ import (
 	"gatehouse/tenancy"
 )
 
-// recall returns an operation that was asked for before, to the byte, and that
-// the read cache has the answer to; nil where it has to be begun. What its text
-// says is known then; what the headers say, the price and the position are
-// judged anew.
-func (p *pipeline) recall(ctx context.Context, request *tenancy.Request, header http.Header, asked tenancy.Asked) (*operation, error) {
+// recall returns the answer to what was asked before, to the byte, where the read
+// cache has it; nil where an operation has to be begun. What its text says is
+// known then; what the headers say, the price and the position are judged anew.
+func (p *pipeline) recall(ctx context.Context, request *tenancy.Request, header http.Header, asked tenancy.Asked) (*tenancy.Answered, error) {
 	if request.Incremental || request.Caller.TrustedOnly() {
 		return nil, nil
 	}
@@ -34,15 +33,12 @@ func (p *pipeline) recall(ctx context.Context, request *tenancy.Request, header 
 		return nil, nil
 	}
 	x := exchangeFrom(ctx)
-	x.node, x.kind, x.name = request.Handle.Node, string(ast.Query), answered.Operation
-	if err := p.limits.take(request, answered.Price); err != nil {
+	x.handle, x.kind, x.name = request.Handle, string(ast.Query), answered.Operation
+	if err := p.limits.spare(request, answered.Price); err != nil {
 		return nil, err
 	}
 	request.Cache = tenancy.CacheHit
-	return &operation{
-		ctx: ctx, cancel: func() {}, taken: admitted{request},
-		next: graphql.OneShot(&graphql.Response{Data: answered.Data}),
-	}, nil
+	return answered, nil
 }
 
 // saysAll reports whether what a request means follows from its text: it sends

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"maps"
 	"net/http"
@@ -43,8 +44,8 @@ type parts struct {
 	// there were parts before, and data lists what was deferred.
 	hasNext *bool
 	later   bool
-	// ready, where set, is called before the first byte is written.
-	ready func()
+	// turn, where set, ends before the first byte is written.
+	turn *tenancy.Turn
 }
 
 // writeParts writes a response around data as the executor encoded it: what is
@@ -56,8 +57,8 @@ func writeParts(w http.ResponseWriter, mediaType string, status int, p parts) {
 	header.set("Content-Type", inUTF8(mediaType))
 	header.set("X-Content-Type-Options", "nosniff")
 	send := func(body ...[]byte) {
-		if p.ready != nil {
-			p.ready()
+		if p.turn != nil {
+			p.turn.End()
 		}
 		writeBody(w, header, status, body...)
 	}
@@ -243,11 +244,13 @@ func encodeErrors(list any) []byte {
 	return text
 }
 
-// writeResponse writes what the executor answered, and calls ready when it is
-// encoded and compressed. An answer to a GET without an error is one that the
-// client may keep and ask again for; if it has it already it is told so.
-func (h *handler) writeResponse(w http.ResponseWriter, r *http.Request, mediaType string, status int, response *graphql.Response, p parts) {
-	p.coding = h.compressor.choose(r.Header.Values("Accept-Encoding"))
+// writeResponse writes what the executor answered. The request's turn ends when
+// that is encoded and compressed: a client may take its time for the rest. An
+// answer to a GET without an error is one that the client may keep and ask again
+// for; if it has it already it is told so.
+func (h *handler) writeResponse(ctx context.Context, w http.ResponseWriter, r *http.Request, mediaType string, status int, request *tenancy.Request, response *graphql.Response) {
+	p := partsOf(request, response, bookmark(ctx, request))
+	p.turn, p.coding = request.Turn, h.compressor.choose(r.Header["Accept-Encoding"])
 	if r.Method == http.MethodGet && p.errors == nil && p.bookmark != "" {
 		p.etag = etagOf(p.bookmark, p.data)
 		if noneMatches(r.Header.Values("If-None-Match"), p.etag) {

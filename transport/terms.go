@@ -29,7 +29,7 @@ func termsOf(header http.Header, extensions map[string]any) (t terms, err error)
 		{&t.consistency, "Consistency", consistencyMember},
 		{&t.idempotencyKey, "Idempotency-Key", idempotencyMember},
 	} {
-		if *one.to, err = term(header.Values(one.name), extensions[one.member], one.name, one.member); err != nil {
+		if *one.to, err = term(header[one.name], extensions[one.member], one.name, one.member); err != nil {
 			return t, err
 		}
 	}
@@ -96,7 +96,7 @@ func validKey(s string) bool {
 // timeoutOf returns how long a request may take: most, or less where the client
 // asks for less by Request-Timeout, in milliseconds.
 func timeoutOf(header http.Header, most time.Duration) (time.Duration, error) {
-	values := header.Values("Request-Timeout")
+	values := header["Request-Timeout"]
 	if len(values) == 0 {
 		return most, nil
 	}
