@@ -23,8 +23,9 @@ import (
 const (
 	shardID = "shard-1"
 	region  = "UK"
-	// gcPercent and cacheBytes are what serve sets; the first for all contestants.
+	// These are what serve sets; all but the last for all contestants.
 	gcPercent  = 400
+	minThreads = 4
 	cacheBytes = 64 << 20
 	// plenty is a budget that is never spent.
 	plenty = tenancy.MaxLimit
@@ -133,7 +134,7 @@ func (g *gate) gateway(cache int) (http.Handler, error) {
 	return transport.NewHandler(transport.Config{
 		Executor: executor, Guard: documents, Gate: g.gate,
 		Admission: transport.Admission{
-			Prices: cost.New(schema), Turns: tenancy.NewTurns(0, 0, nil), Budgets: tenancy.NewBudgets(tenancy.BudgetOptions{Points: plenty, Burst: plenty}),
+			Prices: cost.New(schema), Turns: tenancy.NewTurns(processors(), 0, nil), Budgets: tenancy.NewBudgets(tenancy.BudgetOptions{Points: plenty, Burst: plenty}),
 		},
 	}), nil
 }
@@ -180,12 +181,19 @@ func (d *dataset) walk(h http.Handler, keys *shards.Keyring) error {
 	return nil
 }
 
-// collectSeldom sets what gatehouse's main sets, for every contestant, and does
-// without samples of what is allocated: there are none in a program that, as
-// gatehouse, has nothing to read them.
-func collectSeldom() {
+// settle sets what gatehouse's main sets, for every contestant: seldom garbage
+// collections, and threads enough that one which waits for the disk is not
+// missed. It does without samples of what is allocated: there are none in a
+// program that, as gatehouse, has nothing to read them.
+func settle() {
 	runtime.MemProfileRate = 0
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), minThreads))
+	}
 }
+
+// processors is how many there are, whatever the number of threads.
+func processors() int { return min(runtime.NumCPU(), runtime.GOMAXPROCS(0)) }

@@ -48,7 +48,7 @@ type reading struct {
 // serve is the main of a process that serves one contestant, so that what it
 // uses is its own.
 func serve(in io.Reader, out io.Writer) error {
-	collectSeldom()
+	settle()
 	return obey(in, out, func(s *site) (func(order) (reading, error), func() error, error) {
 		p, err := s.open(context.Background(), nil)
 		if err != nil {
