@@ -101,7 +101,9 @@ func (c *checkpointer) run() {
 			quiet.Reset(c.idle)
 			err = c.shorten()
 		case <-quiet.C:
-			err = c.empty()
+			if err = c.empty(); c.fileSize() > 0 { // a read was in the way
+				quiet.Reset(c.idle)
+			}
 		case <-c.quit:
 			return
 		}

@@ -252,6 +252,31 @@ func TestTheWALGoes(t *testing.T) {
 	})
 }
 
+// A read that goes on when the WAL is to be emptied only puts that off.
+func TestTheWALGoesOnceItIsNotRead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := openTest(t, Options{})
+		h := s.testHandle(t, "a")
+		n := 0
+		s.writeMiB(t, h, &n)
+		long, _, err := s.again("a").open(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * idleAfter)
+		long.Close()
+		if s.fileSize(t, "-wal") == 0 {
+			t.Error("it is empty, though it is read")
+		}
+		time.Sleep(2 * idleAfter)
+		synctest.Wait()
+		if size := s.fileSize(t, "-wal"); size != 0 {
+			t.Errorf("%d bytes are left", size)
+		}
+	})
+}
+
 // readWithoutPause has n readers, each of which begins a snapshot before it ends
 // the one before, until stop is called.
 func (s *Shard) readWithoutPause(t testing.TB, account string, n int) (reads *atomic.Int64, stop func()) {
