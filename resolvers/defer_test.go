@@ -16,7 +16,7 @@ import (
 func (w *world) answerInParts(t *testing.T, r *tenancy.Request, query string, variables map[string]any, between func()) []*graphql.Response {
 	t.Helper()
 	r.Incremental = true
-	ctx := graphql.StartOperationTrace(tenancy.WithRequest(context.Background(), r))
+	ctx := tenancy.WithRequest(context.Background(), r)
 	rc, errs := w.exec.CreateOperationContext(ctx, &graphql.RawParams{Query: query, Variables: variables})
 	if errs != nil {
 		t.Fatal(errs)

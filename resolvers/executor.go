@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/executor"
@@ -41,7 +42,30 @@ const parsedDocuments = 1000
 // tenancy.Request gets no data. It is safe for concurrent use.
 type Executor struct {
 	*executor.Executor
-	kept *answers // nil where none are
+	kept      *answers // nil where none are
+	schema    *ast.Schema
+	documents graphql.Cache[*ast.QueryDocument]
+	// begun returns what gqlgen begins every operation with.
+	begun func() *graphql.OperationContext
+}
+
+// CreateOperationContext returns what is to be executed, or what is wrong with
+// it. It does itself what is plain: a document that is kept, and variables that
+// need no coercion.
+func (e *Executor) CreateOperationContext(ctx context.Context, params *graphql.RawParams) (*graphql.OperationContext, gqlerror.List) {
+	if doc, ok := e.documents.Get(ctx, params.Query); ok {
+		if o := doc.Operations.ForName(params.OperationName); o != nil {
+			if variables, ok := variablesOf(e.schema, o, params.Variables); ok {
+				begun := e.begun()
+				return &graphql.OperationContext{
+					RawQuery: params.Query, OperationName: params.OperationName, Doc: doc, Operation: o, Variables: variables,
+					Extensions: params.Extensions, Headers: params.Headers, DisableIntrospection: begun.DisableIntrospection,
+					RecoverFunc: begun.RecoverFunc, ResolverMiddleware: begun.ResolverMiddleware, RootResolverMiddleware: begun.RootResolverMiddleware,
+				}, nil
+			}
+		}
+	}
+	return e.Executor.CreateOperationContext(graphql.StartOperationTrace(ctx), params)
 }
 
 // DispatchOperation returns what yields an operation's responses, and their context.
@@ -76,8 +100,9 @@ func NewExecutor(o Options) (*Executor, error) {
 	if err != nil {
 		return nil, err
 	}
+	schema := Schema()
 	e := executor.New(graph.NewExecutableSchema(graph.Config{
-		Schema: public(whole()), Resolvers: Root{}, Directives: graph.DirectiveRoot{Scope: scope},
+		Schema: schema, Resolvers: Root{}, Directives: graph.DirectiveRoot{Scope: scope},
 	}))
 	if o.Documents == nil {
 		o.Documents = lru.New[*ast.QueryDocument](parsedDocuments)
@@ -155,7 +180,12 @@ func NewExecutor(o Options) (*Executor, error) {
 		}
 		return next(ctx)
 	})
-	out := &Executor{Executor: e}
+	out := &Executor{Executor: e, schema: schema, documents: o.Documents}
+	out.begun = sync.OnceValue(func() *graphql.OperationContext { // once all of its parts are known
+		c, _ := e.CreateOperationContext(graphql.StartOperationTrace(context.Background()), &graphql.RawParams{})
+		c.DisableIntrospection = !o.Introspection // which it gets as far as with a document only
+		return c
+	})
 	if o.Cache > 0 {
 		out.kept = &answers{model: m, operations: known, cache: newCache(o.Cache)}
 	}

@@ -23,7 +23,7 @@ type subscription struct {
 // subscribe begins a subscription. Where it is refused that is its only response.
 func (w *world) subscribe(t *testing.T, r *tenancy.Request, query string) *subscription {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(graphql.StartOperationTrace(tenancy.WithRequest(context.Background(), r)), time.Minute)
+	ctx, cancel := context.WithTimeout(tenancy.WithRequest(context.Background(), r), time.Minute)
 	t.Cleanup(cancel)
 	rc, errs := w.exec.CreateOperationContext(ctx, &graphql.RawParams{Query: query})
 	if errs != nil {

@@ -108,7 +108,7 @@ func (w *world) run(r *tenancy.Request, query string, variables map[string]any) 
 }
 
 func (w *world) runBy(e *Executor, r *tenancy.Request, query string, variables map[string]any) (string, []string) {
-	ctx := graphql.StartOperationTrace(tenancy.WithRequest(context.Background(), r))
+	ctx := tenancy.WithRequest(context.Background(), r)
 	rc, errs := e.CreateOperationContext(ctx, &graphql.RawParams{Query: query, Variables: variables})
 	var res *graphql.Response
 	if errs != nil {

@@ -59,7 +59,7 @@ func (p *pipeline) begin(whole, limited context.Context, request *tenancy.Reques
 }
 
 func (p *pipeline) create(whole context.Context, o *operation, request *tenancy.Request, params *graphql.RawParams, can carrier) error {
-	ctx := graphql.StartOperationTrace(o.ctx)
+	ctx := o.ctx
 	keep, err := p.documents.resolve(ctx, params)
 	if err != nil {
 		return err
@@ -89,7 +89,7 @@ func (p *pipeline) create(whole context.Context, o *operation, request *tenancy.
 	}
 	if o.subscription = created.Operation.Operation == ast.Subscription; o.subscription {
 		o.ctx, o.cancel = context.WithCancel(tenancy.WithRequest(whole, request))
-		ctx = graphql.StartOperationTrace(o.ctx)
+		ctx = o.ctx
 	}
 	o.next, o.ctx = p.executor.DispatchOperation(ctx, created)
 	if o.subscription {

@@ -96,7 +96,7 @@ func newExecutor(t testing.TB) stubExecutor {
 type stubExecutor struct{ *executor.Executor }
 
 func (e stubExecutor) CreateOperationContext(ctx context.Context, params *graphql.RawParams) (*graphql.OperationContext, gqlerror.List) {
-	created, faults := e.Executor.CreateOperationContext(ctx, params)
+	created, faults := e.Executor.CreateOperationContext(graphql.StartOperationTrace(ctx), params)
 	if created != nil {
 		created.Stats.SetExtension(createdAside, aside())
 	}
