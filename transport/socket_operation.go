@@ -90,7 +90,7 @@ func (s *socket) subscribe(ctx context.Context, m message) error {
 	if err != nil {
 		cancel()
 		if refused := refusalOf(err); refused.code == shards.RateLimited {
-			s.send(whole, messageOf("error", m.id, refused.errors()))
+			s.send(whole, messageOf("error", m.id, s.priced(whole, refused).listed()))
 			return nil
 		}
 		return err
@@ -111,6 +111,16 @@ func (s *socket) subscribe(ctx context.Context, m message) error {
 		x.finished(ctx, time.Since(start))
 	})
 	return nil
+}
+
+// priced takes the point that every operation costs for one that is not begun.
+func (s *socket) priced(ctx context.Context, refused *refusal) *refusal {
+	if caller, err := s.authority.Load().now(ctx); err == nil {
+		request := s.h.gate.Request(caller)
+		_ = s.h.pipeline.limits.open(request) // it is refused anyway
+		refused.cost = costOf(request)
+	}
+	return refused
 }
 
 // run sends the responses of an operation. failed has the errors of one that

@@ -13,6 +13,7 @@ import (
 	"github.com/coder/websocket"
 
 	"gatehouse/shards"
+	"gatehouse/tenancy"
 	"gatehouse/transport"
 )
 
@@ -229,7 +230,10 @@ func TestSocketTerms(t *testing.T) {
 
 func TestSocketHasSoManyOperations(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, nil)
+	s := newServer(t, func(c *transport.Config) {
+		at := time.Date(2026, 11, 26, 1, 0, 0, 0, time.UTC)
+		c.Admission.Budgets = tenancy.NewBudgets(tenancy.BudgetOptions{Now: func() time.Time { return at }})
+	})
 	c := s.open()
 	for i := range 100 {
 		c.subscribe(fmt.Sprint(i), "subscription{wait}")
@@ -238,7 +242,8 @@ func TestSocketHasSoManyOperations(t *testing.T) {
 		c.hear()
 	}
 	c.subscribe("one more", "{hello}")
-	if got := c.hear(); !strings.Contains(got, `"error"`) || !strings.Contains(got, "RATE_LIMITED") {
+	if got := c.hear(); !strings.Contains(got, `"error"`) || !strings.Contains(got, "RATE_LIMITED") ||
+		!strings.Contains(got, `"cost":{"requested":1,"actual":1,"throttle":{"limit":20000,"remaining":19899,"restoreRate":2000}}`) {
 		t.Errorf("got %s", got)
 	}
 	c.say(`{"id":"7","type":"complete"}`)
