@@ -76,7 +76,9 @@ func (d *draft) after(ctx context.Context, c shards.Committed) ([]*record, error
 			}
 		}
 		out[i] = &record{kind: p.kind, row: row, as: p.as}
-		r.recordsOf(p.kind).put(ctx, p.id, out[i])
+		if r.shown == nil { // else nothing is read behind it
+			r.recordsOf(p.kind).put(ctx, p.id, out[i])
+		}
 	}
 	return out, nil
 }

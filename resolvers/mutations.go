@@ -2,6 +2,7 @@ package resolvers
 
 import (
 	"context"
+	"slices"
 
 	"gatehouse/shards"
 )
@@ -81,25 +82,37 @@ func (e entity[T]) remove(ctx context.Context, id string, expected *int32) (*str
 	return deleted, out, err
 }
 
-// written returns the first record of the draft as it is now written.
+// written returns the first record of the draft as it is now written; nil where
+// the projector shows it.
 func (e entity[T]) written(ctx context.Context, d *draft, k *kind, c shards.Committed) (*T, error) {
 	recs, err := d.after(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	for _, rec := range recs {
-		if rec != nil && rec.kind == k {
-			return pick[T](ctx, d.response, rec, lowerFirst(k.name))
-		}
+	var first *record
+	if i := slices.IndexFunc(recs, func(rec *record) bool { return rec != nil && rec.kind == k }); i >= 0 {
+		first = recs[i]
 	}
-	return nil, nil
+	if s := d.response.shown; s != nil && s.kind == k {
+		s.done, s.record = true, d.response.readable(first)
+		return nil, nil
+	}
+	return pick[T](ctx, d.response, first, lowerFirst(k.name))
+}
+
+// readable returns a written record, nil for a caller who may write but not
+// read: an empty patch would otherwise be a way to read.
+func (r *response) readable(rec *record) *record {
+	if rec == nil || r.may(rec.kind.read) != nil {
+		return nil
+	}
+	return rec
 }
 
 // pick returns a written record for the payload's field, with what is selected
-// below it. It is nil for a caller who may write but not read: an empty patch
-// would otherwise be a way to read.
+// below it; nil where it is not readable.
 func pick[T any](ctx context.Context, r *response, rec *record, field string) (*T, error) {
-	if rec == nil || r.may(rec.kind.read) != nil {
+	if rec = r.readable(rec); rec == nil {
 		return nil, nil
 	}
 	if err := r.aheadAll(ctx, []*record{rec}, selected(ctx, field)); err != nil {

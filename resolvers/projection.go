@@ -12,7 +12,7 @@ import (
 )
 
 // projector answers the root fields that lead to records straight from the
-// stored bodies. What is selected is compiled once, loaded breadth first, and
+// stored bodies, and those that write one from the body that was written. What is selected is compiled once, loaded breadth first, and
 // written without a struct or a goroutine in between. It does only what goes
 // well: whatever does not, a missing scope, a wrong argument, an answer that is
 // too large, is left to the generated code, which finds the records loaded and
@@ -42,6 +42,17 @@ type root struct {
 	alone  bool               // there is no other root field
 	links  int
 	size   atomic.Int64 // of the largest answer yet
+
+	// payload is of a mutation whose payload has one record, and kind the record's.
+	payload []slice
+	kind    *kind
+}
+
+// grew takes note of the length of an answer.
+func (r *root) grew(length int) {
+	if n := int64(length); n > r.size.Load() {
+		r.size.Store(n)
+	}
 }
 
 func newProjector(m *model, schema *ast.Schema, o *operations) *projector {
@@ -51,6 +62,9 @@ func newProjector(m *model, schema *ast.Schema, o *operations) *projector {
 // resolve is gqlgen's hook around each field.
 func (p *projector) resolve(ctx context.Context, next graphql.Resolver) (any, error) {
 	fc := graphql.GetFieldContext(ctx)
+	if fc.Object == "Mutation" {
+		return p.payload(ctx, fc, next)
+	}
 	if fc.Object != "Query" {
 		return next(ctx)
 	}
@@ -85,9 +99,7 @@ func (p *projector) resolve(ctx context.Context, next graphql.Resolver) (any, er
 	if err := r.hand(ctx, x.handed); err != nil {
 		return nil, err
 	}
-	if n := int64(len(x.out)); n > root.size.Load() {
-		root.size.Store(n)
-	}
+	root.grew(len(x.out))
 	return written(x.out), nil
 }
 

@@ -94,6 +94,9 @@ func (c *compiler) root(f graphql.CollectedField) *root {
 	if len(f.Deferrables) > 0 {
 		return nil
 	}
+	if c.op.Operation.Operation == ast.Mutation {
+		return c.payload(f)
+	}
 	out := &root{alone: c.alone()}
 	switch e := c.model.lists["Query."+f.Name]; {
 	case e != nil:

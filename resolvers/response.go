@@ -25,6 +25,8 @@ type response struct {
 	request *tenancy.Request
 	// handed counts the records and changes that lists have put into the answer.
 	handed atomic.Int64
+	// shown, where set, is for the projector; of a mutation.
+	shown *shown
 
 	mu      sync.Mutex
 	snap    *shards.Snapshot

@@ -61,6 +61,9 @@ func mutate(ctx context.Context, r *response, input any, prepare prepare, done f
 		} else {
 			out.Bookmark, err = r.handle.Bookmark(ctx)
 		}
+		if r.shown != nil {
+			r.shown.bookmark = out.Bookmark
+		}
 		return out, err
 	}
 }
