@@ -64,13 +64,18 @@ func floodsAreNotFelt(t *testing.T, cache string, round time.Duration, rounds in
 	for name, text := range floods {
 		t.Run("among "+name, func(t *testing.T) {
 			var crowd, client sides
+			alone, among := map[string][]time.Duration{}, map[string][]time.Duration{} // by what the people asked
 			for range rounds {
-				crowd.alone = append(crowd.alone, people.took(t)...)
+				people.took(t, alone)
 				client.alone = append(client.alone, s.measure(t, quiet, round)...)
 				stop := makeNoise(t, s.url, keys, text)
-				crowd.among = append(crowd.among, people.took(t)...)
+				people.took(t, among)
 				client.among = append(client.among, s.measure(t, quiet, round)...)
 				t.Log(stop())
+			}
+			for _, asked := range slices.Sorted(maps.Keys(alone)) {
+				crowd.alone, crowd.among = append(crowd.alone, alone[asked]...), append(crowd.among, among[asked]...)
+				t.Logf("%s: %v", asked, sides{alone[asked], among[asked]})
 			}
 			t.Log("people:", crowd)
 			t.Log("client:", client)
@@ -96,14 +101,17 @@ func (s sides) String() string {
 		percentile(s.alone, 50), percentile(s.among, 50), percentile(s.alone, 99), percentile(s.among, 99), len(s.alone), len(s.among), s.ratio())
 }
 
-// took has the crowd work, ahead of others, and returns how long each answer took.
-func (c *crowd) took(t *testing.T) []time.Duration {
+// took has the crowd work, ahead of others, and adds how long each answer took,
+// by what was asked.
+func (c *crowd) took(t *testing.T, to map[string][]time.Duration) {
 	t.Helper()
 	out := c.work(t, "-f")
 	for _, err := range out.Errors {
 		t.Error(err)
 	}
-	return slices.Concat(slices.Collect(maps.Values(out.Took))...)
+	for asked, took := range out.Took {
+		to[asked] = append(to[asked], took...)
+	}
 }
 
 // populate gives an account 200 clients with a group, an owner and leads.
@@ -163,5 +171,8 @@ func post(ctx context.Context, client *http.Client, url, key, query string) (int
 
 func percentile(took []time.Duration, p int) time.Duration {
 	sorted := slices.Sorted(slices.Values(took))
+	if len(sorted) == 0 {
+		return 0
+	}
 	return sorted[min(len(sorted)-1, len(sorted)*p/100)].Round(10 * time.Microsecond)
 }

@@ -274,7 +274,7 @@ func TestWaitingForAnAnswerLeavesTheProcessor(t *testing.T) {
 				}
 				defer turn.End()
 				r.Turn = turn
-				r.Handle.OnIdle(turn.Idle)
+				r.Handle.InTurn(turn)
 				if _, errs := w.runBy(w.caching, r, query, nil); errs != nil {
 					t.Error(errs)
 				}

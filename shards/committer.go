@@ -40,6 +40,7 @@ type pending struct {
 	state atomic.Int32
 	out   Committed
 	err   error
+	spent time.Duration
 	done  chan struct{}
 	since time.Time // when it was submitted
 }
@@ -100,6 +101,7 @@ func (w *committer) submit(ctx context.Context, p *pending) (Committed, error) {
 		}
 		<-p.done
 	}
+	p.out.Spent = p.spent
 	return p.out, p.err
 }
 
@@ -227,6 +229,7 @@ func (w *committer) guard(ctx context.Context, heads map[string]*tally, p *pendi
 }
 
 func (w *committer) one(ctx context.Context, heads map[string]*tally, p *pending) (Committed, error) {
+	defer func(since time.Time) { p.spent += time.Since(since) }(time.Now())
 	if p.task != nil {
 		return Committed{}, p.task(ctx, w.conn)
 	}

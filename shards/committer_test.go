@@ -3,9 +3,11 @@ package shards
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // group makes writes of an account in one group, in their order, and returns
@@ -62,6 +64,27 @@ func TestAFailureInAGroupIsItsOwn(t *testing.T) {
 				t.Errorf("there are %d groups, %v", len(rows), err)
 			}
 		})
+	}
+}
+
+// spending is a turn that only counts what was spent.
+type spending struct{ d time.Duration }
+
+func (s *spending) Idle() (resume func()) { return func() {} }
+func (s *spending) Spend(d time.Duration) { s.d += d }
+
+// Whoever asked for a write is told what it took the shard's writer, which is
+// everybody's; also for one that is refused.
+func TestAWriteIsPaidForByWhoAskedForIt(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, Options{})
+	for _, refused := range []bool{false, true} {
+		h, turn := s.testHandle(t, "a"), &spending{}
+		h.InTurn(turn)
+		out, err := h.Commit(context.Background(), &Write{Ops: []Op{createGroup(fmt.Sprint(refused), "G")}})
+		if (err != nil) != refused || turn.d <= 0 || !refused && turn.d != out.Spent {
+			t.Errorf("refused %t: %v was told, %v was spent, %v", refused, turn.d, out.Spent, err)
+		}
 	}
 }
 

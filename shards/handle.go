@@ -25,7 +25,16 @@ type Handle struct {
 	node   string // of the last read
 
 	usage usage
-	idle  func() (resume func())
+	turn  Turn
+}
+
+// Turn is the right to compute of the operation that a handle serves.
+type Turn interface {
+	// Idle says that the operation begins to wait for a disk or a network, and
+	// returns what says that it goes on.
+	Idle() (resume func())
+	// Spend says that a shard's writer has computed for so long on its behalf.
+	Spend(d time.Duration)
 }
 
 // Route returns the shard of a Handle's account. fresh asks past every cache:
@@ -89,17 +98,16 @@ func (h *Handle) Strong() {
 	h.strong = true
 }
 
-// OnIdle sets what is called when the handle begins to wait for a disk or a
-// network, and returns what is called when it goes on. Set it before the first
-// use of the handle.
-func (h *Handle) OnIdle(idle func() (resume func())) { h.idle = idle }
+// InTurn sets the turn that is told of what the handle does; without one nobody
+// is. Set it before the first use of the handle.
+func (h *Handle) InTurn(turn Turn) { h.turn = turn }
 
-// waits calls what OnIdle has set.
+// waits tells the turn.
 func (h *Handle) waits() (goesOn func()) {
-	if h.idle == nil {
+	if h.turn == nil {
 		return func() {}
 	}
-	return h.idle()
+	return h.turn.Idle()
 }
 
 // required returns the position that no read may be from before, and whether
@@ -188,7 +196,11 @@ func (h *Handle) Commit(ctx context.Context, w *Write) (Committed, error) {
 		}
 		defer shard.use.leave()
 		defer h.waits()()
-		if out, err = shard.engine.commit(ctx, h.account, w); err == nil {
+		out, err = shard.engine.commit(ctx, h.account, w)
+		if h.turn != nil && out.Spent > 0 {
+			h.turn.Spend(out.Spent)
+		}
+		if err == nil {
 			shard.feeds.wake(h.account)
 			h.usage.writes.Add(int64(len(w.Ops)))
 		}

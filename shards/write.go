@@ -3,6 +3,7 @@ package shards
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/tidwall/gjson"
 )
@@ -102,6 +103,9 @@ type Committed struct {
 	// Replayed: the write had been committed before, under the same key; Memo is the first one's.
 	Replayed bool
 	Memo     json.RawMessage
+	// Spent is how long the shard's one writer computed for the write, also where
+	// that was refused; 0 on PostgreSQL, which computes elsewhere.
+	Spent time.Duration
 }
 
 // IdempotencyKey names a write that must have one effect however often it is sent.

@@ -27,7 +27,7 @@ type Turn struct {
 // Yields reports whether what the operation computes gives way to others: its
 // account has used more than its portion of late, and is not alone.
 func (turn *Turn) Yields() bool {
-	return turn != nil && turn.yields && !turn.aside && !turn.ended.Load()
+	return turn != nil && turn.yields && turn.turns.background != nil && !turn.aside && !turn.ended.Load()
 }
 
 // Run runs f and returns when it has; in the background where the operation
@@ -41,6 +41,12 @@ func (turn *Turn) Run(f func()) {
 	turn.aside = true
 	defer func() { turn.aside = false }()
 	turn.turns.background.run(f)
+}
+
+// Spend says that somebody computed for so long on the operation's behalf: the
+// writer of a shard, while the operation was idle.
+func (turn *Turn) Spend(d time.Duration) {
+	turn.change(func(now time.Time) { turn.member.uses(d, now, turn.turns.processors) })
 }
 
 // Idle says that the operation waits for a disk or a network, so that others

@@ -18,6 +18,9 @@ const (
 	// for how long.
 	maxQueue = 256
 	maxWait  = time.Second
+	// lull is how long an operation of an account that used much waits for the
+	// others to leave it room: longer than most of theirs take.
+	lull = 20 * time.Millisecond
 	// sharing is how long after its last operation an account counts as active,
 	// so that the others leave room for it.
 	sharing = time.Second
@@ -27,18 +30,20 @@ const (
 
 // Turns shares the processors of this instance between accounts. Operations
 // begin in the order in which they came, but for those of accounts that used
-// more than their portion of late, which come later. Such an account has one
-// operation that computes at a time, and more only where that leaves a processor
-// free for whoever comes next, and computes in the background; alone it may use
-// them all. Safe for concurrent use.
+// more than their portion of late, which come later, begin where the others leave
+// them room, or after a lull, and compute in the background. Such an account has
+// one that computes at a time, and more only where that leaves a processor free for
+// whoever comes next; alone it may use them all. Safe for concurrent use.
 type Turns struct {
 	processors  int
 	concurrency int64
 	patience    time.Duration // maxWait
-	background  *background   // nil where nothing gives way
+	lull        time.Duration
+	background  *background // nil where nothing gives way
 
 	mu       sync.Mutex
 	running  int // operations that compute
+	yielding int // those of them that yield
 	clock    stopwatch
 	accounts members
 	waiting  []*member // those with a queue
@@ -62,7 +67,7 @@ func NewTurns(processors int, concurrency int64, giveWay func()) *Turns {
 	if concurrency <= 0 {
 		concurrency = DefaultConcurrency
 	}
-	t := &Turns{processors: processors, concurrency: concurrency, patience: maxWait, accounts: members{of: map[string]*member{}}}
+	t := &Turns{processors: processors, concurrency: concurrency, patience: maxWait, lull: lull, accounts: members{of: map[string]*member{}}}
 	if giveWay != nil {
 		t.background = newBackground(giveWay)
 	}
@@ -92,6 +97,8 @@ func (t *Turns) Wait(ctx context.Context, account *Account) (*Turn, error) {
 	t.mu.Unlock()
 	patience := time.NewTimer(t.patience)
 	defer patience.Stop()
+	// Nothing may begin or end when it has waited for long enough.
+	defer time.AfterFunc(t.lull, t.look).Stop()
 	var err error
 	select {
 	case <-turn.begun:
@@ -105,6 +112,13 @@ func (t *Turns) Wait(ctx context.Context, account *Account) (*Turn, error) {
 	return nil, err
 }
 
+// look lets begin who may by now.
+func (t *Turns) look() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.advance(time.Now())
+}
+
 // advance lets begin who may.
 func (t *Turns) advance(now time.Time) {
 	for t.running < crowd*t.processors {
@@ -115,8 +129,9 @@ func (t *Turns) advance(now time.Time) {
 		turn := m.queue[0]
 		m.queue = slices.Delete(m.queue, 0, 1)
 		t.left(m)
-		turn.inside, turn.yields = true, t.background != nil && !m.modest(now) && t.shared(m, now)
+		turn.inside, turn.yields = true, !m.modest(now) && t.shared(m, now)
 		m.inside++
+		m.uses(beside, now, t.processors)
 		t.start(turn, now)
 		if turn.begun != nil {
 			close(turn.begun)
@@ -143,8 +158,10 @@ func (t *Turns) may(m *member, now time.Time) bool {
 	switch {
 	case int64(m.inside) >= concurrency, now.Before(m.rested):
 		return false
-	case m.running == 0, m.running < t.processors && m.modest(now):
+	case m.running < t.processors && m.modest(now):
 		return true
+	case m.running == 0: // those that yield don't wait for each other
+		return t.running-t.yielding < t.room(m, now) || now.Sub(m.queue[0].came) >= t.lull
 	}
 	return t.running < t.room(m, now)
 }
@@ -180,6 +197,9 @@ func (t *Turns) start(turn *Turn, now time.Time) {
 	turn.since = t.clock.read(now, t.running, t.processors)
 	m.running++
 	t.running++
+	if turn.yields {
+		t.yielding++
+	}
 	if t.latest.account != m.account {
 		t.before = t.latest
 	}
@@ -192,11 +212,10 @@ func (t *Turns) stop(turn *Turn, now time.Time) {
 	used := t.clock.read(now, t.running, t.processors) - turn.since
 	m.running--
 	t.running--
+	if turn.yields {
+		t.yielding--
+	}
 	if m.uses(used, now, t.processors); m.rested.After(now) {
-		time.AfterFunc(m.rested.Sub(now), func() {
-			t.mu.Lock()
-			defer t.mu.Unlock()
-			t.advance(time.Now())
-		})
+		time.AfterFunc(m.rested.Sub(now), t.look)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"gatehouse/shards"
@@ -24,7 +25,7 @@ func soon(t *testing.T, what string, happens <-chan struct{}) {
 // newTurns returns turns on so many processors, and a way to wait in the background.
 func newTurns(processors int) (*Turns, func(ctx context.Context, a *Account) (turn func() *Turn, begun <-chan struct{})) {
 	turns := NewTurns(0, 0, nil)
-	turns.processors, turns.patience = processors, time.Minute
+	turns.processors, turns.patience, turns.lull = processors, time.Minute, time.Minute
 	return turns, func(ctx context.Context, a *Account) (func() *Turn, <-chan struct{}) {
 		begun := make(chan struct{})
 		var turn *Turn
@@ -95,6 +96,78 @@ func TestWhoComputesNothingNeverWaits(t *testing.T) {
 	soon(t, "it may begin, since nothing runs", begun)
 }
 
+// TestWhoUsesMuchWaitsForOthers: on two processors what an account asks for
+// beyond its portion begins once nobody else computes, or has waited for long.
+func TestWhoUsesMuchWaitsForOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		turns := NewTurns(2, 0, nil)
+		noisy, quiet := &Account{ID: "noisy"}, &Account{ID: "quiet"}
+		waits := func() time.Duration {
+			start := time.Now()
+			take(t, turns, noisy).End()
+			return time.Since(start)
+		}
+		turn := take(t, turns, quiet)
+		if d := waits(); d != 0 {
+			t.Errorf("who used little waits for %v", d)
+		}
+		turns.used(noisy, time.Minute)
+		if d := waits(); d != lull {
+			t.Errorf("it waits for %v while somebody computes", d)
+		}
+		const more = lull / 4
+		time.AfterFunc(more, func() { turn.Idle() })
+		if d := waits(); d != more {
+			t.Errorf("it waits for %v where somebody computes for %v", d, more)
+		}
+		other := &Account{ID: "other"}
+		turns.used(other, time.Minute)
+		second := take(t, turns, other)
+		if d := waits(); d != 0 {
+			t.Errorf("it waits for %v for somebody who used as much", d)
+		}
+		second.End()
+		turn.resume()
+		time.Sleep(sharing)
+		turns.used(noisy, time.Minute)
+		if d := waits(); d != 0 {
+			t.Errorf("it waits for %v for who has not asked for anything in a while", d)
+		}
+	})
+}
+
+// TestAllThatIsUsedCounts: what a shard's writer does for an account, and what
+// there is to do about a request, however little that computes.
+func TestAllThatIsUsedCounts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) { // no time passes
+		turns := NewTurns(2, 0, nil)
+		modest := func(a *Account) bool { return turns.accounts.get(a, time.Now()).modest(time.Now()) }
+		writer := &Account{ID: "writer"}
+		turn := take(t, turns, writer)
+		resume := turn.Idle()
+		turn.Spend(time.Second)
+		resume()
+		if turn.End(); modest(writer) {
+			t.Error("a second of a shard's writer counts for nothing")
+		}
+		small := &Account{ID: "small"}
+		for range 100 {
+			take(t, turns, small).End()
+		}
+		if !modest(small) {
+			t.Error("a hundred small operations are a flood")
+		}
+		for range 10_000 {
+			take(t, turns, small).End()
+		}
+		if modest(small) {
+			t.Error("ten thousand at once are none")
+		}
+	})
+}
+
 // used has an account have computed for so long.
 func (t *Turns) used(a *Account, d time.Duration) {
 	t.mu.Lock()
@@ -105,6 +178,7 @@ func (t *Turns) used(a *Account, d time.Duration) {
 func TestWhoUsesLittleIsServedInTheOrderOfArrival(t *testing.T) {
 	t.Parallel()
 	turns, wait := newTurns(2)
+	turns.lull = 0 // it comes last, but need not wait for room
 	noisy, a, b := &Account{ID: "noisy"}, &Account{ID: "a"}, &Account{ID: "b"}
 	holders := []*Turn{}
 	for range 2 * crowd { // nobody may begin

@@ -48,7 +48,7 @@ func (a *Admission) wait(ctx context.Context, request *tenancy.Request) error {
 		return err
 	}
 	request.Turn = turn
-	request.Handle.OnIdle(turn.Idle)
+	request.Handle.InTurn(turn)
 	return nil
 }
 
