@@ -42,8 +42,9 @@ type Turns struct {
 	background  *background // nil where nothing gives way
 
 	mu       sync.Mutex
-	running  int // operations that compute
-	yielding int // those of them that yield
+	running  int  // operations that compute
+	yielding int  // those of them that yield
+	looks    bool // a lull is waited for
 	clock    stopwatch
 	accounts members
 	waiting  []*member // those with a queue
@@ -97,8 +98,6 @@ func (t *Turns) Wait(ctx context.Context, account *Account) (*Turn, error) {
 	t.mu.Unlock()
 	patience := time.NewTimer(t.patience)
 	defer patience.Stop()
-	// Nothing may begin or end when it has waited for long enough.
-	defer time.AfterFunc(t.lull, t.look).Stop()
 	var err error
 	select {
 	case <-turn.begun:
@@ -116,6 +115,7 @@ func (t *Turns) Wait(ctx context.Context, account *Account) (*Turn, error) {
 func (t *Turns) look() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.looks = false
 	t.advance(time.Now())
 }
 
@@ -160,10 +160,19 @@ func (t *Turns) may(m *member, now time.Time) bool {
 		return false
 	case m.running < t.processors && m.modest(now):
 		return true
-	case m.running == 0: // those that yield don't wait for each other
-		return t.running-t.yielding < t.room(m, now) || now.Sub(m.queue[0].came) >= t.lull
+	case m.running > 0:
+		return t.running < t.room(m, now)
 	}
-	return t.running < t.room(m, now)
+	// Those that yield don't wait for each other.
+	waits := t.lull - now.Sub(m.queue[0].came)
+	if waits <= 0 || t.running-t.yielding < t.room(m, now) {
+		return true
+	}
+	if !t.looks { // nothing else may begin or end when it has waited for long enough
+		t.looks = true
+		time.AfterFunc(waits, t.look)
+	}
+	return false
 }
 
 // room is below how many operations that compute another one of m may begin. A

@@ -113,8 +113,10 @@ func TestWhoUsesMuchWaitsForOthers(t *testing.T) {
 			t.Errorf("who used little waits for %v", d)
 		}
 		turns.used(noisy, time.Minute)
-		if d := waits(); d != lull {
-			t.Errorf("it waits for %v while somebody computes", d)
+		for range 3 {
+			if d := waits(); d != lull {
+				t.Errorf("it waits for %v while somebody computes", d)
+			}
 		}
 		const more = lull / 4
 		time.AfterFunc(more, func() { turn.Idle() })
