@@ -250,7 +250,7 @@ func (e entity[T]) updates(ctx context.Context, d *draft, k *kind, row *shards.R
 // current returns the record that is to be changed. Where it is missing, or
 // has another version than the caller expects, it reports that and returns nil.
 func (d *draft) current(ctx context.Context, k *kind, id, argument string, expected *int32) (*shards.Row, error) {
-	recs, err := d.response.recordsOf(k).load(ctx, []string{id})
+	recs, err := d.response.recordsOf(k).direct(ctx, []string{id})
 	if err != nil {
 		return nil, err
 	}

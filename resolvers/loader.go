@@ -88,8 +88,9 @@ func (l *loader[V]) load(ctx context.Context, ids []string) ([]V, error) {
 	return out, nil
 }
 
-// direct is load for the projector, which asks for a whole level at a time: the
-// batch runs in the caller's goroutine, whose stack has grown already.
+// direct is load for whoever asks for all at once, the projector for a level and
+// a mutation for its record: the batch runs in the caller's goroutine, whose
+// stack has grown already.
 func (l *loader[V]) direct(ctx context.Context, ids []string) ([]V, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock() // until all are there: whoever asks for the same waits
