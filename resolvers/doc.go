@@ -8,6 +8,7 @@
 //
 // Root fields of queries that lead to records go another way, as long as all
 // goes well: the projector loads in the same manner and copies the answer from
-// the stored bodies. Both ways answer the same, byte by byte; a test compares
-// them on operations that it makes up. What the read cache has meets neither.
+// the stored bodies. So does the payload of a mutation that writes one record.
+// Both ways answer the same, byte by byte; tests compare them, queries on
+// operations that they make up. What the read cache has meets neither.
 package resolvers
