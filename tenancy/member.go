@@ -31,6 +31,8 @@ type member struct {
 	// even is when the account will have used no more than its portion, and
 	// rested from when on it may compute again, where its CPU time is limited.
 	even, rested time.Time
+	// place is what was due when it got its place among those that wait.
+	place time.Time
 }
 
 // modest reports whether the account has used no more than its portion.

@@ -46,7 +46,7 @@ func (turn *Turn) Run(f func()) {
 // Spend says that somebody computed for so long on the operation's behalf: the
 // writer of a shard, while the operation was idle.
 func (turn *Turn) Spend(d time.Duration) {
-	turn.change(func(now time.Time) { turn.member.uses(d, now, turn.turns.processors) })
+	turn.change(func(now time.Time) { turn.turns.uses(turn.member, d, now) })
 }
 
 // Idle says that the operation waits for a disk or a network, so that others
@@ -91,7 +91,7 @@ func (turn *Turn) End() {
 		t, m := turn.turns, turn.member
 		if !turn.inside { // it never began
 			m.queue = slices.DeleteFunc(m.queue, func(other *Turn) bool { return other == turn })
-			t.left(m)
+			t.waiting.place(m)
 			return
 		}
 		m.inside--

@@ -47,7 +47,7 @@ type Turns struct {
 	looks    bool // a lull is waited for
 	clock    stopwatch
 	accounts members
-	waiting  []*member // those with a queue
+	waiting  waiting
 	// latest is the account that was active last, and before it another one.
 	latest, before activity
 }
@@ -88,7 +88,7 @@ func (t *Turns) Wait(ctx context.Context, account *Account) (*Turn, error) {
 		return nil, &shards.Error{Code: shards.RateLimited, Message: "too many operations of this account wait already", RetryAfter: time.Second}
 	}
 	if m.queue = append(m.queue, turn); len(m.queue) == 1 {
-		t.waiting = append(t.waiting, m)
+		t.waiting.place(m)
 	}
 	if t.advance(now); turn.inside {
 		t.mu.Unlock()
@@ -128,10 +128,9 @@ func (t *Turns) advance(now time.Time) {
 		}
 		turn := m.queue[0]
 		m.queue = slices.Delete(m.queue, 0, 1)
-		t.left(m)
 		turn.inside, turn.yields = true, !m.modest(now) && t.shared(m, now)
 		m.inside++
-		m.uses(beside, now, t.processors)
+		t.uses(m, beside, now)
 		t.start(turn, now)
 		if turn.begun != nil {
 			close(turn.begun)
@@ -140,13 +139,13 @@ func (t *Turns) advance(now time.Time) {
 }
 
 // next returns whose operation is to begin, nil where nobody's may.
-func (t *Turns) next(now time.Time) (first *member) {
+func (t *Turns) next(now time.Time) *member {
 	for _, m := range t.waiting {
-		if t.may(m, now) && (first == nil || m.due().Before(first.due())) {
-			first = m
+		if t.may(m, now) {
+			return m
 		}
 	}
-	return first
+	return nil
 }
 
 // may reports whether another operation of m may begin.
@@ -193,11 +192,10 @@ func (t *Turns) shared(m *member, now time.Time) bool {
 	return now.Sub(other.at) < sharing
 }
 
-// left takes an account off those that wait once nothing of it does.
-func (t *Turns) left(m *member) {
-	if len(m.queue) == 0 {
-		t.waiting = slices.DeleteFunc(t.waiting, func(other *member) bool { return other == m })
-	}
+// uses takes note that somebody has computed for an account for so long.
+func (t *Turns) uses(m *member, d time.Duration, now time.Time) {
+	m.uses(d, now, t.processors)
+	t.waiting.place(m)
 }
 
 // start takes note that a turn computes.
@@ -224,7 +222,7 @@ func (t *Turns) stop(turn *Turn, now time.Time) {
 	if turn.yields {
 		t.yielding--
 	}
-	if m.uses(used, now, t.processors); m.rested.After(now) {
+	if t.uses(m, used, now); m.rested.After(now) {
 		time.AfterFunc(m.rested.Sub(now), t.look)
 	}
 }

@@ -174,7 +174,7 @@ func TestAllThatIsUsedCounts(t *testing.T) {
 func (t *Turns) used(a *Account, d time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.accounts.get(a, time.Now()).uses(d, time.Now(), t.processors)
+	t.uses(t.accounts.get(a, time.Now()), d, time.Now())
 }
 
 func TestWhoUsesLittleIsServedInTheOrderOfArrival(t *testing.T) {
