@@ -12,7 +12,7 @@ import (
 // beside those by hand are for reading.
 
 // BenchmarkClientByID guards: one client with its group and its owner takes
-// under 900 allocations, three times those by hand, statements included.
+// under 500 allocations, half more than by hand, statements included.
 func BenchmarkClientByID(b *testing.B) { benchmark(b, "client") }
 
 // BenchmarkPage guards: a page costs per client, under 320 allocations for its
@@ -28,11 +28,11 @@ func BenchmarkPipeline(b *testing.B) { benchmark(b, "pipeline") }
 func BenchmarkGroups(b *testing.B) { benchmark(b, "groups") }
 
 // BenchmarkCreateClient guards: validation, history and answer of a create take
-// under 800 allocations; the sync to disk is what takes the time.
+// under 500 allocations; the sync to disk is what takes the time.
 func BenchmarkCreateClient(b *testing.B) { benchmark(b, "create") }
 
 // BenchmarkUpdateClient guards: an update adds the reading and the merging of
-// the record to that, under 900 allocations in all.
+// the record to that, under 600 allocations in all.
 func BenchmarkUpdateClient(b *testing.B) { benchmark(b, "update") }
 
 // BenchmarkUpsertClients guards: 250 writes in one cost less than a third each
