@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
+	"os"
 	"slices"
 	"testing"
 
@@ -39,6 +41,29 @@ func TestAWriteBeginsTheWALAnewDuringASync(t *testing.T) {
 	if w, err := other.checkpoint("NOOP"); err != nil || w.size >= other.limit {
 		t.Errorf("%d bytes: the WAL was not begun anew, %v", w.size, err)
 	}
+}
+
+// What is copied is synced meanwhile, and what speaks against that is an error of
+// the checkpoint's.
+func TestACheckpointFailsWithItsSyncs(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, Options{})
+	h := s.testHandle(t, "a")
+	other := s.secondCheckpointer(t)
+	var err error
+	if other.file, err = os.Open(s.Spec.DSN + "-wal"); err != nil { // to close the database would cost SQLite its locks
+		t.Fatal(err)
+	}
+	if err := other.file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { other.file = nil }()
+	n := 0
+	eventually(t, "a copy takes until the first sync, which fails", func() bool {
+		s.writeMiB(t, h, &n)
+		_, err := other.checkpoint("PASSIVE")
+		return errors.Is(err, os.ErrClosed)
+	})
 }
 
 // watch calls before before each statement of the checkpointer's.

@@ -16,7 +16,7 @@ import (
 type checkpointer struct {
 	path string
 	db   *sql.DB // has a connection while there is something to do
-	// file is the database file, open once it was synced: closing it would take
+	// file is the database file, open once the WAL was long: closing it would take
 	// the locks away that SQLite has on it, so it is closed last.
 	file *os.File
 	log  *slog.Logger
@@ -45,6 +45,8 @@ const (
 	// twice as long after each try in vain, up to maxPause: writers wait for each.
 	longRead = 5 * time.Millisecond
 	maxPause = time.Second
+	// syncPause is between two syncs of what is being copied.
+	syncPause = time.Millisecond
 	// little is what writers may wait for to be copied; it takes a millisecond or two.
 	little = 1 << 20
 )
@@ -125,6 +127,11 @@ func (c *checkpointer) shorten() error {
 	if err != nil || w.size < c.limit || w.size == w.copied && w.size == c.renewed {
 		return err
 	}
+	if c.file == nil {
+		if c.file, err = os.Open(c.path); err != nil {
+			return err
+		}
+	}
 	pause := longRead
 	for before := w.size; ; {
 		// Up to where the oldest read is.
@@ -155,11 +162,6 @@ func (c *checkpointer) shorten() error {
 // little comes: what is left of both is done while writers wait. SQLite syncs the
 // file only behind the last frame.
 func (c *checkpointer) catchUp(w wal) (_ wal, err error) {
-	if c.file == nil {
-		if c.file, err = os.Open(c.path); err != nil {
-			return w, err
-		}
-	}
 	for {
 		size := w.size
 		if err := c.file.Sync(); err != nil {
@@ -221,8 +223,40 @@ type wal struct {
 
 // checkpoint runs one of SQLite's checkpoints; NOOP only looks.
 func (c *checkpointer) checkpoint(mode string) (w wal, err error) {
+	if mode != "NOOP" && c.file != nil {
+		stop := c.syncing()
+		defer func() {
+			if failed := stop(); err == nil {
+				err = failed
+			}
+		}()
+	}
 	err = c.db.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint("+mode+")").Scan(&w.busy, &w.size, &w.copied)
 	w.size *= pageSize
 	w.copied *= pageSize
 	return w, err
+}
+
+// syncing puts on disk what is copied while it is copied, until stop. The disk is
+// busy from the beginning, so that less is left for the end, and with a few pages
+// at a time, so that the writers' own syncs wait for few.
+func (c *checkpointer) syncing() (stop func() error) {
+	quit, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		tick := time.NewTicker(syncPause)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				if err := c.file.Sync(); err != nil {
+					ended <- err
+					return
+				}
+			case <-quit:
+				ended <- nil
+				return
+			}
+		}
+	}()
+	return func() error { close(quit); return <-ended }
 }
