@@ -2,6 +2,7 @@ package resolvers
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"gatehouse/shards"
@@ -13,18 +14,14 @@ func (e entity[T]) create(ctx context.Context, input any) (*T, outcome, error) {
 	if err != nil {
 		return nil, outcome{}, err
 	}
-	text, err := inputJSON(input)
+	object, err := inputObject(input)
 	if err != nil {
 		return nil, outcome{}, err
 	}
 	var made *T
 	out, err := mutate(ctx, r, input, func(ctx context.Context, d *draft) error {
 		d.faults.path = []string{"input"}
-		object, err := shards.ParseObject(text)
-		if err != nil {
-			return err
-		}
-		return e.creates(ctx, d, k, object)
+		return e.creates(ctx, d, k, maps.Clone(object))
 	}, func(d *draft, c shards.Committed) (err error) {
 		made, err = e.written(ctx, d, k, c)
 		return err
@@ -38,11 +35,7 @@ func (e entity[T]) update(ctx context.Context, id string, patch any, expected *i
 	if err != nil {
 		return nil, outcome{}, err
 	}
-	text, err := inputJSON(patch)
-	if err != nil {
-		return nil, outcome{}, err
-	}
-	object, err := shards.ParseObject(text)
+	object, err := inputObject(patch)
 	if err != nil {
 		return nil, outcome{}, err
 	}

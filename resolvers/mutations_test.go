@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/tidwall/gjson"
 
+	"gatehouse/graph"
 	"gatehouse/shards"
 	"gatehouse/tenancy"
 )
@@ -330,4 +332,42 @@ func TestATextIsAsLongAsItIs(t *testing.T) {
 	text := strings.Repeat("<b>", 5000)
 	got := w.ask(w.request("a"), `mutation { createGroup(input: {name: "G", customFields: {html: "?"}}) { group { customFields } errors { code } } }`, text)
 	w.want(got, "createGroup.group.customFields.html", text)
+}
+
+// TestAnInputSaysWhatItsJSONSays: field by field, and as a whole.
+func TestAnInputSaysWhatItsJSONSays(t *testing.T) {
+	t.Parallel()
+	kind, born := graph.ClientKindOrganisation, graph.Date("1990-02-28")
+	some := graphql.OmittableOf[*string]
+	for _, text := range []string{"", "Ada", "é \u2028 \x7f \xff", `<b> & "q" \u003c`, "\x00\n"} {
+		for _, input := range []any{
+			graph.ClientPatch{},
+			graph.ClientPatch{
+				ExternalID: some(nil), Name: some(&text), Kind: graphql.OmittableOf(&kind), DateOfBirth: graphql.OmittableOf(&born),
+				Address: graphql.OmittableOf(&graph.AddressInput{City: some(&text), Postcode: some(nil), Lines: []string{text}}), Tags: graphql.OmittableOf([]string{text, "b"}),
+				CustomFields: graphql.OmittableOf(graph.JSONObject(`{"a":[1.50,{"b":null}]}`)),
+			},
+			graph.ClientPatch{
+				Kind: graphql.OmittableOf[*graph.ClientKind](nil), Address: graphql.OmittableOf[*graph.AddressInput](nil),
+				Tags: graphql.OmittableOf([]string(nil)), CustomFields: graphql.OmittableOf[graph.JSONObject](nil),
+			},
+			graph.CreateClientInput{Name: text, Kind: kind, Status: graph.ClientStatusActive, Email: some(&text)},
+		} {
+			got, err := inputObject(input)
+			if err != nil {
+				t.Fatal(err)
+			}
+			whole, err := inputJSON(input)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := shards.ParseObject(whole)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !maps.Equal(got, want) {
+				t.Errorf("%+v: got %v, want %v", input, got, want)
+			}
+		}
+	}
 }
