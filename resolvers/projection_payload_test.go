@@ -47,6 +47,7 @@ func TestPayloadsAreThoseOfThePlainExecutor(t *testing.T) {
 		`mutation { createClient(input: {id: "CLIENT", name: "Again"}) { client { version } errors { code message field } } }`,
 		`mutation { updateClient(id: "CLIENT", patch: {phone: "+44 5"}) { client { phone group { name members { nodes { id } } } owner { id } history { nodes { kind } } } errors { code } } }`,
 		`mutation { updateGroup(id: "GROUP", patch: {name: "South"}) { group { name } } updateUser(id: "USER", patch: {name: "Kim"}) { user { name } } updateLead(id: "LEAD", patch: {name: "Door"}) { lead { name } } updateDocument(id: "DOCUMENT", patch: {title: "Bill"}) { document { title } } }`,
+		`mutation { one: updateClient(id: "CLIENT", patch: {phone: "+44 6"}) { client { phone } } two: updateClient(id: "CLIENT", patch: {phone: "+44 7"}) { client { phone group { name } } b: bookmark } three: updateClient(id: "CLIENT", patch: {phone: "+44 8"}) { client { phone } b: bookmark } }`,
 		`mutation { addGroupMember(groupId: "GROUP", userId: "USER") { group { name } user { name } errors { code } } }`,
 		`mutation { convertLead(id: "LEAD") { lead { stage } client { kind version } errors { code } } }`,
 		`mutation { deleteDocument(id: "DOCUMENT") { __typename b: bookmark errors { code } } }`,
