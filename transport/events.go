@@ -46,8 +46,9 @@ func (h *handler) writeEvents(w http.ResponseWriter, r *http.Request, request *t
 	})
 	refused := s.write(ctx, events, o.subscription, h.authorityOf(request.Caller, r.Host), h.streams.stopping)
 	cancel()
+	o.cancel()
+	made.Wait() // what it noted is complete now, and what it took is given back once
 	o.end()
-	made.Wait() // what it noted is complete now
 	if refused != nil {
 		refusal := refusalOf(refused)
 		refusal.cost = costOf(request)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"gatehouse/shards"
+	"gatehouse/tenancy"
 	"gatehouse/transport"
 )
 
@@ -179,6 +180,31 @@ func TestStreamsAreRefusedAsRequestsAre(t *testing.T) {
 		} else if time.Now().After(deadline) {
 			t.Fatalf("its place is not given back: %s", r.Status)
 		}
+	}
+}
+
+// What a stream took is given back once, whether its client leaves or there is no
+// room for it.
+func TestAStreamIsSettledOnce(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, func(c *transport.Config) {
+		limited(c)
+		c.Sockets = 1
+	})
+	stream := s.subscribe("wait")
+	stream.next()
+	refused := s.send(http.MethodPost, "/", `{"query":"mutation{write}"}`, eventType)
+	if got, want := refused.cost(t), (tenancy.Cost{Requested: 11, Actual: 1, Throttle: tenancy.Throttle{Limit: 100, Remaining: 98, RestoreRate: 1}}); refused.code() != "RATE_LIMITED" || got != want {
+		t.Errorf("got %s, want %+v", refused.text, want)
+	}
+	stream.response.Body.Close()
+	for deadline := time.Now().Add(30 * time.Second); len(s.log.lines(t)) < 2; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it does not end")
+		}
+	}
+	if got := s.query("{hello}").cost(t).Throttle.Remaining; got != 97 {
+		t.Errorf("%d points are left", got)
 	}
 }
 

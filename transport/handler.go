@@ -223,6 +223,7 @@ func (h *handler) stream(ctx *deadline, w http.ResponseWriter, r *http.Request, 
 		return
 	}
 	if err := h.writeEvents(w, r, request, o); err != nil {
+		o.end() // so that the refusal says what it cost
 		refuse(r.Context(), w, wanted.mediaType, request, err)
 	}
 }
