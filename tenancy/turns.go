@@ -42,9 +42,9 @@ type Turns struct {
 	background  *background // nil where nothing gives way
 
 	mu       sync.Mutex
-	running  int  // operations that compute
-	yielding int  // those of them that yield
-	looks    bool // a lull is waited for
+	running  int       // operations that compute
+	yielding int       // those of them that yield
+	lulled   time.Time // when the first lull that is waited for is over; zero where none is
 	clock    stopwatch
 	accounts members
 	waiting  waiting
@@ -115,8 +115,11 @@ func (t *Turns) Wait(ctx context.Context, account *Account) (*Turn, error) {
 func (t *Turns) look() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.looks = false
-	t.advance(time.Now())
+	now := time.Now()
+	if !now.Before(t.lulled) {
+		t.lulled = time.Time{}
+	}
+	t.advance(now)
 }
 
 // advance lets begin who may.
@@ -163,13 +166,13 @@ func (t *Turns) may(m *member, now time.Time) bool {
 		return t.running < t.room(m, now)
 	}
 	// Those that yield don't wait for each other.
-	waits := t.lull - now.Sub(m.queue[0].came)
-	if waits <= 0 || t.running-t.yielding < t.room(m, now) {
+	lulled := m.queue[0].came.Add(t.lull)
+	if !now.Before(lulled) || t.running-t.yielding < t.room(m, now) {
 		return true
 	}
-	if !t.looks { // nothing else may begin or end when it has waited for long enough
-		t.looks = true
-		time.AfterFunc(waits, t.look)
+	if t.lulled.IsZero() || lulled.Before(t.lulled) { // nothing else may begin or end then
+		t.lulled = lulled
+		time.AfterFunc(lulled.Sub(now), t.look)
 	}
 	return false
 }
@@ -196,6 +199,9 @@ func (t *Turns) shared(m *member, now time.Time) bool {
 func (t *Turns) uses(m *member, d time.Duration, now time.Time) {
 	m.uses(d, now, t.processors)
 	t.waiting.place(m)
+	if m.rested.After(now) {
+		time.AfterFunc(m.rested.Sub(now), t.look)
+	}
 }
 
 // start takes note that a turn computes.
@@ -222,7 +228,5 @@ func (t *Turns) stop(turn *Turn, now time.Time) {
 	if turn.yields {
 		t.yielding--
 	}
-	if t.uses(m, used, now); m.rested.After(now) {
-		time.AfterFunc(m.rested.Sub(now), t.look)
-	}
+	t.uses(m, used, now)
 }

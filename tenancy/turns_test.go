@@ -139,6 +139,51 @@ func TestWhoUsesMuchWaitsForOthers(t *testing.T) {
 	})
 }
 
+// TestNobodyWaitsLongerThanALull: also who waited for its own operation at first,
+// while somebody who came later waited for room.
+func TestNobodyWaitsLongerThanALull(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		turns := NewTurns(2, 0, nil)
+		first, second := &Account{ID: "first"}, &Account{ID: "second"}
+		take(t, turns, &Account{ID: "quiet"})
+		turn := take(t, turns, first)
+		turns.used(first, time.Minute)
+		turns.used(second, time.Minute)
+		waits := func(a *Account) {
+			start := time.Now()
+			take(t, turns, a).End()
+			if d := time.Since(start); d != lull {
+				t.Errorf("%s waits for %v", a.ID, d)
+			}
+		}
+		go waits(first)
+		time.Sleep(lull / 4)
+		go waits(second)
+		time.Sleep(lull / 4)
+		turn.End()
+		time.Sleep(lull)
+	})
+}
+
+// TestWhoRestsIsLookedAtAgain: an account whose CPU time is limited begins as
+// often as that allows, also while what it has begun still computes.
+func TestWhoRestsIsLookedAtAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		turns := NewTurns(8, 0, nil)
+		slow := &Account{ID: "slow", Limits: Limits{CPU: 1}}
+		turns.used(slow, time.Millisecond)
+		start := time.Now()
+		for range 6 {
+			take(t, turns, slow)
+		}
+		if d := time.Since(start); d != 5*1000*beside {
+			t.Errorf("they have begun after %v", d)
+		}
+	})
+}
+
 // TestAllThatIsUsedCounts: what a shard's writer does for an account, and what
 // there is to do about a request, however little that computes.
 func TestAllThatIsUsedCounts(t *testing.T) {
