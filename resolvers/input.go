@@ -41,8 +41,9 @@ func inputObject(input any) (shards.Object, error) {
 	return out, nil
 }
 
-// inputJSON returns a generated input, a list of them, or a part of one, as JSON. gqlgen's Omittable escapes for HTML on the way, which
-// would make a text up to six times as long; that is undone here.
+// inputJSON returns a generated input, a list of them, or a part of one, as JSON.
+// gqlgen's Omittable escapes for HTML on the way, which would make a text up to
+// six times as long; that is undone here.
 func inputJSON(input any) ([]byte, error) {
 	text, err := shards.Marshal(input)
 	if err != nil || !bytes.Contains(text, []byte(`\u`)) {

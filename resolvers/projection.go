@@ -12,11 +12,12 @@ import (
 )
 
 // projector answers the root fields that lead to records straight from the
-// stored bodies, and those that write one from the body that was written. What is selected is compiled once, loaded breadth first, and
-// written without a struct or a goroutine in between. It does only what goes
-// well: whatever does not, a missing scope, a wrong argument, an answer that is
-// too large, is left to the generated code, which finds the records loaded and
-// reports what is wrong in its place. It is safe for concurrent use.
+// stored bodies, and those that write one from the body that was written. What
+// is selected is compiled once, loaded breadth first, and written without a
+// struct or a goroutine in between. It does only what goes well: whatever does
+// not, a missing scope, a wrong argument, an answer that is too large, is left to
+// the generated code, which finds the records loaded and reports what is wrong in
+// its place. It is safe for concurrent use.
 type projector struct {
 	model      *model
 	schema     *ast.Schema

@@ -57,7 +57,9 @@ func (c *conn) prepare(text string) (driver.Stmt, error) {
 }
 
 // query runs a statement and calls row for every row of its result. The end of
-// ctx interrupts it.
+// ctx interrupts it on the way to its first row, which is where it sorts and
+// counts. Later it is noticed at the next row: the driver has no way to interrupt
+// what lies between two, nor had it below database/sql.
 func (c *conn) query(ctx context.Context, s Statement, row func(scanner) error) error {
 	stmt, err := c.prepare(s.SQL)
 	if err != nil {
