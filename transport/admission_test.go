@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,6 +64,19 @@ func TestEveryAnswerSaysWhatItCost(t *testing.T) {
 	// Another account has its own.
 	if got := s.send(http.MethodPost, "/", `{"query":"{ hello }"}`, "Authorization: Bearer b").cost(t).Throttle.Remaining; got != 99 {
 		t.Errorf("%d remain of b's", got)
+	}
+}
+
+// What panics before it begins keeps no turn, also on a socket, which goes on.
+func TestAPanicEndsItsTurn(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, func(c *transport.Config) { c.Admission.Turns = tenancy.NewTurns(1, 1, nil) })
+	c := s.open()
+	for range 2 {
+		c.say(`{"id":"1","type":"subscribe","payload":{"query":"query Panics { hello }","operationName":"Panics"}}`)
+		if got := c.hear(); !strings.Contains(got, "INTERNAL") {
+			t.Errorf("got %s", got)
+		}
 	}
 }
 

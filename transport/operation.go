@@ -47,14 +47,20 @@ type operation struct {
 // error is a refusal: nothing was executed. Whoever began an operation ends it.
 func (p *pipeline) begin(whole, limited context.Context, request *tenancy.Request, params *graphql.RawParams, can carrier) (*operation, error) {
 	o := &operation{ctx: tenancy.WithRequest(limited, request), cancel: func() {}}
+	begun := false
+	defer func() {
+		if !begun { // also where something panics
+			o.end()
+		}
+	}()
 	err := p.limits.enter(o.ctx, &o.taken, request)
 	if err == nil {
 		request.Turn.Run(func() { err = p.create(whole, o, request, params, can) })
 	}
 	if err != nil {
-		o.end()
 		return nil, err
 	}
+	begun = true
 	return o, nil
 }
 

@@ -96,6 +96,9 @@ func newExecutor(t testing.TB) stubExecutor {
 type stubExecutor struct{ *executor.Executor }
 
 func (e stubExecutor) CreateOperationContext(ctx context.Context, params *graphql.RawParams) (*graphql.OperationContext, gqlerror.List) {
+	if params.OperationName == "Panics" {
+		panic("before it begins")
+	}
 	created, faults := e.Executor.CreateOperationContext(graphql.StartOperationTrace(ctx), params)
 	if created != nil {
 		created.Stats.SetExtension(createdAside, aside())
