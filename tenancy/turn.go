@@ -43,8 +43,8 @@ func (turn *Turn) Run(f func()) {
 	turn.turns.background.run(f)
 }
 
-// Spend says that somebody computed for so long on the operation's behalf: the
-// writer of a shard, while the operation was idle.
+// Spend says that others computed for so long on the operation's behalf: a
+// shard's writer, while the operation was idle.
 func (turn *Turn) Spend(d time.Duration) {
 	turn.change(func(now time.Time) { turn.turns.uses(turn.member, d, now) })
 }

@@ -19,8 +19,8 @@ const (
 	maxQueue = 256
 	maxWait  = time.Second
 	// lull is how long an operation of an account that used much waits for the
-	// others to leave it room: longer than most of theirs take.
-	lull = 20 * time.Millisecond
+	// others to leave it room: longer than a few of their dear ones take.
+	lull = 60 * time.Millisecond
 	// sharing is how long after its last operation an account counts as active,
 	// so that the others leave room for it.
 	sharing = time.Second
@@ -48,6 +48,8 @@ type Turns struct {
 	clock    stopwatch
 	accounts members
 	waiting  waiting
+	// greediest is the account that is beyond its portion by most.
+	greediest *member
 	// latest is the account that was active last, and before it another one.
 	latest, before activity
 }
@@ -131,7 +133,7 @@ func (t *Turns) advance(now time.Time) {
 		}
 		turn := m.queue[0]
 		m.queue = slices.Delete(m.queue, 0, 1)
-		turn.inside, turn.yields = true, !m.modest(now) && t.shared(m, now)
+		turn.inside, turn.yields = true, t.greedy(m, now) && t.shared(m, now)
 		m.inside++
 		t.uses(m, beside, now)
 		t.start(turn, now)
@@ -160,7 +162,7 @@ func (t *Turns) may(m *member, now time.Time) bool {
 	switch {
 	case int64(m.inside) >= concurrency, now.Before(m.rested):
 		return false
-	case m.running < t.processors && m.modest(now):
+	case m.running < t.processors && !t.greedy(m, now):
 		return true
 	case m.running > 0:
 		return t.running < t.room(m, now)
@@ -186,6 +188,13 @@ func (t *Turns) room(m *member, now time.Time) int {
 	return t.processors
 }
 
+// greedy reports whether m has used more than its portion of late, and nobody
+// much more than m: who is beyond it because operations take longer beside a flood
+// does not give way to that.
+func (t *Turns) greedy(m *member, now time.Time) bool {
+	return !m.modest(now) && !m.even.Before(t.greediest.even.Add(-allowance))
+}
+
 // shared reports whether another account than m is active.
 func (t *Turns) shared(m *member, now time.Time) bool {
 	other := t.latest
@@ -198,6 +207,9 @@ func (t *Turns) shared(m *member, now time.Time) bool {
 // uses takes note that somebody has computed for an account for so long.
 func (t *Turns) uses(m *member, d time.Duration, now time.Time) {
 	m.uses(d, now, t.processors)
+	if t.greediest == nil || m.even.After(t.greediest.even) {
+		t.greediest = m
+	}
 	t.waiting.place(m)
 	if m.rested.After(now) {
 		time.AfterFunc(m.rested.Sub(now), t.look)

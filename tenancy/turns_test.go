@@ -139,6 +139,44 @@ func TestWhoUsesMuchWaitsForOthers(t *testing.T) {
 	})
 }
 
+// TestOnlyTheGreediestWaitForOthers: an account beyond its portion does not
+// wait for room while another one is further beyond it, as those are beside whom
+// a flood makes everything take longer.
+func TestOnlyTheGreediestWaitForOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		turns := NewTurns(2, 0, nil)
+		take(t, turns, &Account{ID: "quiet"})
+		busy, flood := &Account{ID: "busy"}, &Account{ID: "flood"}
+		waits := func(a *Account) time.Duration {
+			start := time.Now()
+			take(t, turns, a).End()
+			return time.Since(start)
+		}
+		turns.used(busy, 800*time.Millisecond)
+		if d := waits(busy); d != lull {
+			t.Errorf("who is beyond its portion waits for %v", d)
+		}
+		turns.used(flood, time.Minute)
+		if d := waits(busy); d != 0 {
+			t.Errorf("it waits for %v beside a flood", d)
+		}
+		if d := waits(flood); d != lull {
+			t.Errorf("the flood waits for %v", d)
+		}
+		turns.used(busy, time.Minute)
+		if d := waits(busy); d != lull {
+			t.Errorf("another flood waits for %v", d)
+		}
+		time.Sleep(remembered) // of the flood
+		take(t, turns, &Account{ID: "quiet"})
+		turns.used(busy, 800*time.Millisecond)
+		if d := waits(busy); d != lull {
+			t.Errorf("who is beyond its portion waits for %v once the flood is over", d)
+		}
+	})
+}
+
 // TestNobodyWaitsLongerThanALull: also who waited for its own operation at first,
 // while somebody who came later waited for room.
 func TestNobodyWaitsLongerThanALull(t *testing.T) {
