@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -57,6 +58,26 @@ func TestWhoUsesMuchGivesWayToOthers(t *testing.T) {
 	if turns := NewTurns(2, 0, nil); turns.background != nil {
 		t.Error("there is a background without a way to give way")
 	}
+}
+
+// TestWhoUsesMoreForAMomentComputesAsEver: it only comes later than others.
+func TestWhoUsesMoreForAMomentComputesAsEver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		turns := NewTurns(2, 0, func() {})
+		busy, quiet := &Account{ID: "busy"}, &Account{ID: "quiet"}
+		turns.used(busy, 400*time.Millisecond)
+		take(t, turns, quiet).End()
+		turn := take(t, turns, busy)
+		if !turn.late || turn.Yields() {
+			t.Errorf("late: %t, gives way: %t", turn.late, turn.Yields())
+		}
+		turn.End()
+		turns.used(busy, 400*time.Millisecond)
+		if turn := take(t, turns, busy); !turn.late || !turn.Yields() {
+			t.Errorf("twice as much: late: %t, gives way: %t", turn.late, turn.Yields())
+		}
+	})
 }
 
 func TestABackgroundIsBounded(t *testing.T) {

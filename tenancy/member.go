@@ -14,6 +14,10 @@ const (
 	// allowance is how long an account may use more than that, as if it had
 	// used its portion for so long in advance.
 	allowance = 100 * time.Millisecond
+	// much is how long beyond its portion an account is that computes in the
+	// background. There all takes longer, by the clock, and so it stays there: it is
+	// a flood for sure.
+	much = 300 * time.Millisecond
 	// remembered is for how long at most it counts what an account used.
 	remembered = time.Second
 	// manyMembers is how many are kept before those of no account are looked for.

@@ -13,8 +13,11 @@ type Turn struct {
 	came   time.Time
 	begun  chan struct{} // closed when it may; nil where it need not wait
 
-	yields bool // to other accounts; set before it begins
-	aside  bool // it runs in the background; of the operation's goroutine
+	// Set before it begins: that it came after those of other accounts, which left
+	// it room, and that what it computes gives way to theirs.
+	late, yields bool
+
+	aside bool // it runs in the background; of the operation's goroutine
 
 	// What follows is guarded by the lock of turns; that it ended can be read
 	// without.
@@ -25,7 +28,7 @@ type Turn struct {
 }
 
 // Yields reports whether what the operation computes gives way to others: its
-// account has used more than its portion of late, and is not alone.
+// account has used much more than its portion of late, and is not alone.
 func (turn *Turn) Yields() bool {
 	return turn != nil && turn.yields && turn.turns.background != nil && !turn.aside && !turn.ended.Load()
 }

@@ -30,10 +30,11 @@ const (
 
 // Turns shares the processors of this instance between accounts. Operations
 // begin in the order in which they came, but for those of accounts that used
-// more than their portion of late, which come later, begin where the others leave
-// them room, or after a lull, and compute in the background. Such an account has
-// one that computes at a time, and more only where that leaves a processor free for
-// whoever comes next; alone it may use them all. Safe for concurrent use.
+// more than their portion of late, which come later, and begin where the others
+// leave them room, or after a lull; where they used much more they compute in the
+// background. Such an account has one that computes at a time, and more only where
+// that leaves a processor free for whoever comes next; alone it may use them all.
+// Safe for concurrent use.
 type Turns struct {
 	processors  int
 	concurrency int64
@@ -43,7 +44,7 @@ type Turns struct {
 
 	mu       sync.Mutex
 	running  int       // operations that compute
-	yielding int       // those of them that yield
+	late     int       // those of them that came after others
 	lulled   time.Time // when the first lull that is waited for is over; zero where none is
 	clock    stopwatch
 	accounts members
@@ -133,7 +134,8 @@ func (t *Turns) advance(now time.Time) {
 		}
 		turn := m.queue[0]
 		m.queue = slices.Delete(m.queue, 0, 1)
-		turn.inside, turn.yields = true, t.greedy(m, now) && t.shared(m, now)
+		turn.inside, turn.late = true, t.greedy(m, now) && t.shared(m, now)
+		turn.yields = turn.late && m.even.After(now.Add(much))
 		m.inside++
 		t.uses(m, beside, now)
 		t.start(turn, now)
@@ -167,9 +169,9 @@ func (t *Turns) may(m *member, now time.Time) bool {
 	case m.running > 0:
 		return t.running < t.room(m, now)
 	}
-	// Those that yield don't wait for each other.
+	// Those that come after others don't wait for each other.
 	lulled := m.queue[0].came.Add(t.lull)
-	if !now.Before(lulled) || t.running-t.yielding < t.room(m, now) {
+	if !now.Before(lulled) || t.running-t.late < t.room(m, now) {
 		return true
 	}
 	if t.lulled.IsZero() || lulled.Before(t.lulled) { // nothing else may begin or end then
@@ -222,8 +224,8 @@ func (t *Turns) start(turn *Turn, now time.Time) {
 	turn.since = t.clock.read(now, t.running, t.processors)
 	m.running++
 	t.running++
-	if turn.yields {
-		t.yielding++
+	if turn.late {
+		t.late++
 	}
 	if t.latest.account != m.account {
 		t.before = t.latest
@@ -237,8 +239,8 @@ func (t *Turns) stop(turn *Turn, now time.Time) {
 	used := t.clock.read(now, t.running, t.processors) - turn.since
 	m.running--
 	t.running--
-	if turn.yields {
-		t.yielding--
+	if turn.late {
+		t.late--
 	}
 	t.uses(m, used, now)
 }
