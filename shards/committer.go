@@ -234,7 +234,7 @@ func (w *committer) guard(ctx context.Context, heads map[string]*tally, p *pendi
 }
 
 func (w *committer) one(ctx context.Context, heads map[string]*tally, p *pending) (Committed, error) {
-	defer func(since time.Time) { p.spent += effort * time.Since(since) }(time.Now())
+	defer func(since time.Time) { p.spent = effort * time.Since(since) }(time.Now())
 	if p.task != nil {
 		return Committed{}, p.task(ctx, w.conn)
 	}

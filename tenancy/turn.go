@@ -13,8 +13,8 @@ type Turn struct {
 	came   time.Time
 	begun  chan struct{} // closed when it may; nil where it need not wait
 
-	// Set before it begins: that it came after those of other accounts, which left
-	// it room, and that what it computes gives way to theirs.
+	// Set before it begins: that it came after those of other accounts, and that what
+	// it computes gives way to theirs.
 	late, yields bool
 
 	aside bool // it runs in the background; of the operation's goroutine
@@ -28,7 +28,8 @@ type Turn struct {
 }
 
 // Yields reports whether what the operation computes gives way to others: its
-// account has used much more than its portion of late, and is not alone.
+// account has used much more than its portion of late, nobody much more than that,
+// and it is not alone.
 func (turn *Turn) Yields() bool {
 	return turn != nil && turn.yields && turn.turns.background != nil && !turn.aside && !turn.ended.Load()
 }

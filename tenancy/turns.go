@@ -30,11 +30,11 @@ const (
 
 // Turns shares the processors of this instance between accounts. Operations
 // begin in the order in which they came, but for those of accounts that used
-// more than their portion of late, which come later, and begin where the others
-// leave them room, or after a lull; where they used much more they compute in the
-// background. Such an account has one that computes at a time, and more only where
-// that leaves a processor free for whoever comes next; alone it may use them all.
-// Safe for concurrent use.
+// more than their portion of late, which come later. The greediest of these begin
+// where the others leave them room, or after a lull; where they used much more they
+// compute in the background. Such an account has one that computes at a time, and
+// more only where that leaves a processor free for whoever comes next; alone it may
+// use them all. Safe for concurrent use.
 type Turns struct {
 	processors  int
 	concurrency int64
@@ -45,7 +45,8 @@ type Turns struct {
 	mu       sync.Mutex
 	running  int       // operations that compute
 	late     int       // those of them that came after others
-	lulled   time.Time // when the first lull that is waited for is over; zero where none is
+	looks    time.Time // when timer has it looked again who may begin; zero where it does not
+	timer    *time.Timer
 	clock    stopwatch
 	accounts members
 	waiting  waiting
@@ -118,11 +119,22 @@ func (t *Turns) Wait(ctx context.Context, account *Account) (*Turn, error) {
 func (t *Turns) look() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now := time.Now()
-	if !now.Before(t.lulled) {
-		t.lulled = time.Time{}
+	t.looks = time.Time{}
+	t.advance(time.Now())
+}
+
+// lookAt has it looked again at a time at the latest: perhaps nothing else begins or
+// ends by then.
+func (t *Turns) lookAt(at, now time.Time) {
+	switch {
+	case !t.looks.IsZero() && !at.Before(t.looks):
+		return
+	case t.timer == nil:
+		t.timer = time.AfterFunc(at.Sub(now), t.look)
+	default:
+		t.timer.Reset(at.Sub(now))
 	}
-	t.advance(now)
+	t.looks = at
 }
 
 // advance lets begin who may.
@@ -162,11 +174,18 @@ func (t *Turns) may(m *member, now time.Time) bool {
 		concurrency = m.limits.Concurrency
 	}
 	switch {
-	case int64(m.inside) >= concurrency, now.Before(m.rested):
+	case int64(m.inside) >= concurrency:
+		return false
+	case now.Before(m.rested):
+		t.lookAt(m.rested, now)
 		return false
 	case m.running < t.processors && !t.greedy(m, now):
 		return true
-	case m.running > 0:
+	case m.running >= t.processors:
+		return t.running < t.room(m, now)
+	}
+	t.lookAt(m.even.Add(-allowance), now) // when it is not greedy any more
+	if m.running > 0 {
 		return t.running < t.room(m, now)
 	}
 	// Those that come after others don't wait for each other.
@@ -174,10 +193,7 @@ func (t *Turns) may(m *member, now time.Time) bool {
 	if !now.Before(lulled) || t.running-t.late < t.room(m, now) {
 		return true
 	}
-	if t.lulled.IsZero() || lulled.Before(t.lulled) { // nothing else may begin or end then
-		t.lulled = lulled
-		time.AfterFunc(lulled.Sub(now), t.look)
-	}
+	t.lookAt(lulled, now)
 	return false
 }
 
@@ -213,9 +229,6 @@ func (t *Turns) uses(m *member, d time.Duration, now time.Time) {
 		t.greediest = m
 	}
 	t.waiting.place(m)
-	if m.rested.After(now) {
-		time.AfterFunc(m.rested.Sub(now), t.look)
-	}
 }
 
 // start takes note that a turn computes.

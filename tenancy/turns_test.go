@@ -177,6 +177,22 @@ func TestOnlyTheGreediestWaitForOthers(t *testing.T) {
 	})
 }
 
+// TestWhoIsWithinItsPortionAgainBegins: also where nothing else begins or ends.
+func TestWhoIsWithinItsPortionAgainBegins(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		turns := NewTurns(2, 0, nil)
+		busy := &Account{ID: "busy"}
+		take(t, turns, &Account{ID: "quiet"}).End()
+		turns.used(busy, 300*time.Millisecond)
+		take(t, turns, busy)
+		again := turns.accounts.get(busy, time.Now()).even.Add(-allowance)
+		if take(t, turns, busy); !time.Now().Equal(again) {
+			t.Errorf("it begins %v later", time.Since(again))
+		}
+	})
+}
+
 // TestNobodyWaitsLongerThanALull: also who waited for its own operation at first,
 // while somebody who came later waited for room.
 func TestNobodyWaitsLongerThanALull(t *testing.T) {
