@@ -71,14 +71,19 @@ func (n *node) begin(ctx context.Context, o *beginning) (read, error) {
 		return nil, err
 	}
 	r := postgresRead{conn, n, o.account}
+	begun := false
+	defer func() {
+		if !begun { // or somebody has panicked
+			r.close()
+		}
+	}()
 	if err := r.begin(ctx, o); err != nil {
 		if conn.Conn().IsClosed() && ctx.Err() == nil {
 			n.pool.Reset() // the others are of the same server
 		}
-		err = fault(ctx, conn, err)
-		r.close()
-		return nil, err
+		return nil, fault(ctx, conn, err)
 	}
+	begun = true
 	return r, nil
 }
 
@@ -142,7 +147,7 @@ func (r postgresRead) query(ctx context.Context, list []question, last bool) err
 // send sends statements behind what is in the batch, and the end of the
 // transaction behind them where they are the last; before reads what comes
 // ahead of their rows.
-func (r postgresRead) send(ctx context.Context, batch *pgx.Batch, list []question, last bool, before func(pgx.BatchResults) error) error {
+func (r postgresRead) send(ctx context.Context, batch *pgx.Batch, list []question, last bool, before func(pgx.BatchResults) error) (err error) {
 	for i := range list {
 		queue(batch, r.trace, list[i].render(postgresSQL, r.account))
 	}
@@ -150,15 +155,17 @@ func (r postgresRead) send(ctx context.Context, batch *pgx.Batch, list []questio
 		batch.Queue(endRead)
 	}
 	results := r.conn.SendBatch(ctx, batch)
-	err := before(results)
+	defer func() {
+		if closeErr := results.Close(); err == nil {
+			err = closeErr
+		}
+	}()
+	err = before(results)
 	for i := 0; i < len(list) && err == nil; i++ {
 		var rows pgx.Rows
 		if rows, err = results.Query(); err == nil {
 			err = eachRow(rows, list[i].row)
 		}
-	}
-	if closeErr := results.Close(); err == nil {
-		err = closeErr
 	}
 	return err
 }

@@ -120,3 +120,38 @@ func (s *Shard) exec(t testing.TB, text string, args ...any) {
 		t.Fatal(err)
 	}
 }
+
+// TestAReadThatPanicsLeavesNothing: a mistake of ours in the first statement of a
+// read takes no connection along, and keeps no shard from resting.
+func TestAReadThatPanicsLeavesNothing(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, open func() *Shard) {
+		s := open()
+		h := s.testHandle(t, "a")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		for range 100 { // more than there are connections
+			snap, err := h.Snapshot(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			func() {
+				defer snap.Close()
+				defer func() {
+					if r := recover(); r != "planted" {
+						t.Errorf("it is %v, %v", r, err)
+					}
+				}()
+				err = snap.each(ctx, func(b *builder) { b.add("SELECT seq FROM head WHERE account_id = ", b.account) }, func(scanner) error { panic("planted") })
+			}()
+		}
+		snap, _, err := h.open(ctx)
+		if err != nil {
+			t.Fatal("a read after them: ", err)
+		}
+		snap.Close()
+		if !s.use.rest() {
+			t.Error("somebody is still inside")
+		}
+	})
+}

@@ -109,10 +109,14 @@ func (s *Snapshot) open(ctx context.Context, first []question) error {
 		}
 		s.shard = shard
 		defer s.waits()()
+		defer func() {
+			if s.read == nil { // it failed, or somebody has panicked
+				shard.use.leave()
+				s.head = head{}
+			}
+		}()
 		var err error
 		if s.read, err = shard.engine.begin(ctx, o); err != nil {
-			shard.use.leave()
-			s.head = head{}
 			return err
 		}
 		h.saw(at, s.head.Position)

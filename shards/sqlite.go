@@ -207,10 +207,16 @@ func (e *sqliteEngine) begin(ctx context.Context, o *beginning) (read, error) {
 		return nil, err
 	}
 	r := sqliteRead{c, e, o.account}
+	opened := false
+	defer func() {
+		if !opened { // or somebody has panicked
+			r.close()
+		}
+	}()
 	if err := r.open(ctx, o); err != nil {
-		r.close()
 		return nil, err
 	}
+	opened = true
 	return r, nil
 }
 
