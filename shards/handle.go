@@ -33,6 +33,9 @@ type Turn interface {
 	// Idle says that the operation begins to wait for a disk or a network, and
 	// returns what says that it goes on.
 	Idle() (resume func())
+	// Served says that the operation begins to wait for a server that computes for
+	// it, and returns what says that it goes on.
+	Served() (resume func())
 	// Spend says that a shard's writer has computed for so long on its behalf.
 	Spend(d time.Duration)
 }

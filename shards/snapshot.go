@@ -82,12 +82,12 @@ func (s *Snapshot) ask(ctx context.Context, list []question) error {
 	return s.open(ctx, list)
 }
 
-// waits is the handle's, for an engine that computes elsewhere.
+// waits tells the turn of an engine that computes elsewhere.
 func (s *Snapshot) waits() (goesOn func()) {
-	if s.shard.engine.sql() == sqliteSQL {
+	if s.shard.engine.sql() == sqliteSQL || s.handle.turn == nil {
 		return func() {}
 	}
-	return s.handle.waits()
+	return s.handle.turn.Served()
 }
 
 // open begins the read with its first statements. The head is read in the same

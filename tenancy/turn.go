@@ -66,6 +66,16 @@ func (turn *Turn) Idle() (resume func()) {
 	return turn.resume
 }
 
+// Served is Idle while a server computes for the operation. One that came after
+// those of others keeps its turn, so that its account has no more of the server
+// than of the processors here.
+func (turn *Turn) Served() (resume func()) {
+	if turn.late {
+		return func() {}
+	}
+	return turn.Idle()
+}
+
 func (turn *Turn) resume() {
 	turn.change(func(now time.Time) {
 		if turn.idle--; turn.idle == 0 {

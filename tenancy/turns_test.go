@@ -193,6 +193,30 @@ func TestWhoIsWithinItsPortionAgainBegins(t *testing.T) {
 	})
 }
 
+// TestWhoUsesMuchHasOneAtAServer: an account that comes after others has no more
+// operations at a server than compute here; those of others are not counted.
+func TestWhoUsesMuchHasOneAtAServer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		turns := NewTurns(2, 0, nil)
+		noisy, quiet := &Account{ID: "noisy"}, &Account{ID: "quiet"}
+		start := time.Now()
+		for range 10 {
+			defer take(t, turns, quiet).Served()()
+		}
+		turns.used(noisy, time.Minute)
+		turn := take(t, turns, noisy)
+		back := turn.Served()
+		if d := time.Since(start); d != 0 {
+			t.Errorf("they wait for %v", d)
+		}
+		time.AfterFunc(lull/2, func() { back(); turn.End() })
+		if take(t, turns, noisy); time.Since(start) != lull/2 {
+			t.Errorf("its second begins after %v", time.Since(start))
+		}
+	})
+}
+
 // TestNobodyWaitsLongerThanALull: also who waited for its own operation at first,
 // while somebody who came later waited for room.
 func TestNobodyWaitsLongerThanALull(t *testing.T) {
