@@ -1,0 +1,155 @@
+package tenancy
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestWhoUsesMuchWaitsForOthers: on two processors what an account asks for
+// beyond its portion begins once nobody else computes, or has waited for long.
+func TestWhoUsesMuchWaitsForOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		turns := NewTurns(2, 0, nil)
+		noisy, quiet := &Account{ID: "noisy"}, &Account{ID: "quiet"}
+		waits := func() time.Duration {
+			start := time.Now()
+			take(t, turns, noisy).End()
+			return time.Since(start)
+		}
+		turn := take(t, turns, quiet)
+		if d := waits(); d != 0 {
+			t.Errorf("who used little waits for %v", d)
+		}
+		turns.used(noisy, time.Minute)
+		for range 3 {
+			if d := waits(); d != lull {
+				t.Errorf("it waits for %v while somebody computes", d)
+			}
+		}
+		const more = lull / 4
+		time.AfterFunc(more, func() { turn.Idle() })
+		if d := waits(); d != more {
+			t.Errorf("it waits for %v where somebody computes for %v", d, more)
+		}
+		other := &Account{ID: "other"}
+		turns.used(other, time.Minute)
+		second := take(t, turns, other)
+		if d := waits(); d != 0 {
+			t.Errorf("it waits for %v for somebody who used as much", d)
+		}
+		second.End()
+		turn.resume()
+		time.Sleep(sharing)
+		turns.used(noisy, time.Minute)
+		if d := waits(); d != 0 {
+			t.Errorf("it waits for %v for who has not asked for anything in a while", d)
+		}
+	})
+}
+
+// TestOnlyTheGreediestWaitForOthers: an account beyond its portion does not
+// wait for room while another one is further beyond it, as those are beside whom
+// a flood makes everything take longer.
+func TestOnlyTheGreediestWaitForOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		turns := NewTurns(2, 0, nil)
+		take(t, turns, &Account{ID: "quiet"})
+		busy, flood := &Account{ID: "busy"}, &Account{ID: "flood"}
+		waits := func(a *Account) time.Duration {
+			start := time.Now()
+			take(t, turns, a).End()
+			return time.Since(start)
+		}
+		turns.used(busy, 800*time.Millisecond)
+		if d := waits(busy); d != lull {
+			t.Errorf("who is beyond its portion waits for %v", d)
+		}
+		turns.used(flood, time.Minute)
+		if d := waits(busy); d != 0 {
+			t.Errorf("it waits for %v beside a flood", d)
+		}
+		if d := waits(flood); d != lull {
+			t.Errorf("the flood waits for %v", d)
+		}
+		turns.used(busy, time.Minute)
+		if d := waits(busy); d != lull {
+			t.Errorf("another flood waits for %v", d)
+		}
+		time.Sleep(remembered) // of the flood
+		take(t, turns, &Account{ID: "quiet"})
+		turns.used(busy, 800*time.Millisecond)
+		if d := waits(busy); d != lull {
+			t.Errorf("who is beyond its portion waits for %v once the flood is over", d)
+		}
+	})
+}
+
+// TestWhoIsWithinItsPortionAgainBegins: also where nothing else begins or ends.
+func TestWhoIsWithinItsPortionAgainBegins(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		turns := NewTurns(2, 0, nil)
+		busy := &Account{ID: "busy"}
+		take(t, turns, &Account{ID: "quiet"}).End()
+		turns.used(busy, 300*time.Millisecond)
+		take(t, turns, busy)
+		again := turns.accounts.get(busy, time.Now()).even.Add(-allowance)
+		if take(t, turns, busy); !time.Now().Equal(again) {
+			t.Errorf("it begins %v later", time.Since(again))
+		}
+	})
+}
+
+// TestWhoUsesMuchHasOneAtAServer: an account that comes after others has no more
+// operations at a server than compute here; those of others are not counted.
+func TestWhoUsesMuchHasOneAtAServer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		turns := NewTurns(2, 0, nil)
+		noisy, quiet := &Account{ID: "noisy"}, &Account{ID: "quiet"}
+		start := time.Now()
+		for range 10 {
+			defer take(t, turns, quiet).Served()()
+		}
+		turns.used(noisy, time.Minute)
+		turn := take(t, turns, noisy)
+		back := turn.Served()
+		if d := time.Since(start); d != 0 {
+			t.Errorf("they wait for %v", d)
+		}
+		time.AfterFunc(lull/2, func() { back(); turn.End() })
+		if take(t, turns, noisy); time.Since(start) != lull/2 {
+			t.Errorf("its second begins after %v", time.Since(start))
+		}
+	})
+}
+
+// TestNobodyWaitsLongerThanALull: also who waited for its own operation at first,
+// while somebody who came later waited for room.
+func TestNobodyWaitsLongerThanALull(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		turns := NewTurns(2, 0, nil)
+		first, second := &Account{ID: "first"}, &Account{ID: "second"}
+		take(t, turns, &Account{ID: "quiet"})
+		turn := take(t, turns, first)
+		turns.used(first, time.Minute)
+		turns.used(second, time.Minute)
+		waits := func(a *Account) {
+			start := time.Now()
+			take(t, turns, a).End()
+			if d := time.Since(start); d != lull {
+				t.Errorf("%s waits for %v", a.ID, d)
+			}
+		}
+		go waits(first)
+		time.Sleep(lull / 4)
+		go waits(second)
+		time.Sleep(lull / 4)
+		turn.End()
+		time.Sleep(lull)
+	})
+}
