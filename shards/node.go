@@ -19,6 +19,7 @@ type node struct {
 	name    string // primary, replica-1 and so on
 	replica bool
 	pool    *pgxpool.Pool
+	seats   *seats // of the pool's connections
 	log     *slog.Logger
 	trace   func(Statement)
 	// out: the node does not answer, or is too far behind; see watch.
@@ -36,8 +37,9 @@ func openNode(name, dsn string, opts Options) (*node, error) {
 	// A connection that died while it was idle is found when it is used, and the
 	// read begins again on another one: no need to ask it first.
 	config.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
-	pool, err := pgxpool.NewWithConfig(context.Background(), config)
-	return &node{name: name, pool: pool, log: opts.Log.With("node", name), trace: opts.Trace}, err
+	n := &node{name: name, seats: newSeats(int(config.MaxConns)), log: opts.Log.With("node", name), trace: opts.Trace}
+	n.pool, err = pgxpool.NewWithConfig(context.Background(), config)
+	return n, err
 }
 
 const (
@@ -66,8 +68,12 @@ func (r postgresRead) where() string { return r.name }
 // begin opens a read: everything that it begins with travels together, so it
 // takes one round trip.
 func (n *node) begin(ctx context.Context, o *beginning) (read, error) {
+	if err := n.seats.take(ctx, o.account); err != nil {
+		return nil, err
+	}
 	conn, err := acquire(ctx, n.pool)
 	if err != nil {
+		n.seats.leave(o.account)
 		return nil, err
 	}
 	r := postgresRead{conn, n, o.account}
@@ -186,7 +192,7 @@ func eachRow(rows pgx.Rows, f func(scanner) error) error {
 // in its place, before it can be closed.
 func (r postgresRead) close() {
 	if r.conn.Conn().PgConn().TxStatus() == 'I' || r.conn.Conn().IsClosed() {
-		r.conn.Release()
+		r.release()
 		return
 	}
 	go func() {
@@ -194,8 +200,13 @@ func (r postgresRead) close() {
 		defer cancel()
 		// Where it fails, the connection is not idle, and the pool drops it.
 		_, _ = r.conn.Exec(ctx, "ROLLBACK")
-		r.conn.Release()
+		r.release()
 	}()
+}
+
+func (r postgresRead) release() {
+	r.conn.Release()
+	r.seats.leave(r.account)
 }
 
 // acquire returns a connection of the pool, UNAVAILABLE where the server does
