@@ -70,23 +70,25 @@ func TestAFailureInAGroupIsItsOwn(t *testing.T) {
 // spending is a turn that only counts what was spent.
 type spending struct{ d time.Duration }
 
-func (s *spending) Idle() (resume func())   { return func() {} }
-func (s *spending) Served() (resume func()) { return s.Idle() }
-func (s *spending) Spend(d time.Duration)   { s.d += d }
+func (s *spending) Idle() (resume func())       { return func() {} }
+func (s *spending) Served(bool) (resume func()) { return s.Idle() }
+func (s *spending) Spend(d time.Duration)       { s.d += d }
 
-// Whoever asked for a write is told what it took the shard's writer, which is
-// everybody's; also for one that is refused.
+// Whoever asked for a write is told what it took whoever writes to the shard, which
+// is everybody's; also for one that is refused.
 func TestAWriteIsPaidForByWhoAskedForIt(t *testing.T) {
 	t.Parallel()
-	s := openTest(t, Options{})
-	for _, refused := range []bool{false, true} {
-		h, turn := s.testHandle(t, "a"), &spending{}
-		h.InTurn(turn)
-		out, err := h.Commit(context.Background(), &Write{Ops: []Op{createGroup(fmt.Sprint(refused), "G")}})
-		if (err != nil) != refused || turn.d <= 0 || !refused && turn.d != out.Spent {
-			t.Errorf("refused %t: %v was told, %v was spent, %v", refused, turn.d, out.Spent, err)
+	onBoth(t, func(t *testing.T, open func() *Shard) {
+		s := open()
+		for _, refused := range []bool{false, true} {
+			h, turn := s.testHandle(t, "a"), &spending{}
+			h.InTurn(turn)
+			out, err := h.Commit(context.Background(), &Write{Ops: []Op{createGroup(fmt.Sprint(refused), "G")}})
+			if (err != nil) != refused || turn.d <= 0 || !refused && turn.d != out.Spent {
+				t.Errorf("refused %t: %v was told, %v was spent, %v", refused, turn.d, out.Spent, err)
+			}
 		}
-	}
+	})
 }
 
 // A savepoint makes SQLite copy each page that is written to: what a single

@@ -11,6 +11,8 @@ type engine interface {
 	sql() dialect
 	// tables describes the tables of records.
 	tables() map[string]*Table
+	// here reports whether it computes on the processors of this machine.
+	here() bool
 	// newest returns the newest position of an account where that is known
 	// without asking the database.
 	newest(account string) (Position, bool)

@@ -34,9 +34,9 @@ type Turn interface {
 	// returns what says that it goes on.
 	Idle() (resume func())
 	// Served says that the operation begins to wait for a server that computes for
-	// it, and returns what says that it goes on.
-	Served() (resume func())
-	// Spend says that a shard's writer has computed for so long on its behalf.
+	// it, here or on a machine of its own, and returns what says that it goes on.
+	Served(here bool) (resume func())
+	// Spend says that whoever writes to the shard computed for so long on its behalf.
 	Spend(d time.Duration)
 }
 

@@ -25,6 +25,8 @@ type node struct {
 	// out: the node does not answer, or is too far behind; see watch.
 	out   atomic.Bool
 	heads heads
+	// here: its server is on this machine; see locate.
+	here atomic.Bool
 	// asked: watch has looked at the settings.
 	asked bool
 }
@@ -38,6 +40,7 @@ func openNode(name, dsn string, opts Options) (*node, error) {
 	// read begins again on another one: no need to ask it first.
 	config.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
 	n := &node{name: name, seats: newSeats(int(config.MaxConns)), log: opts.Log.With("node", name), trace: opts.Trace}
+	config.AfterConnect = n.locate
 	n.pool, err = pgxpool.NewWithConfig(context.Background(), config)
 	return n, err
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -72,13 +73,14 @@ func openPostgres(ctx context.Context, spec Spec, opts Options, feeds *feeds) (_
 	if err != nil {
 		return nil, err
 	}
+	config.AfterConnect = e.primary.locate
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, err
 	}
 	e.writes = newGroups(pool, e.schema, opts)
 	bell := newBell(config.ConnConfig.Copy(), pool, feeds, opts.Log)
-	e.writes.ring = bell.ring
+	e.writes.ring, e.writes.here = bell.ring, e.primary.here.Load
 	var running context.Context
 	running, e.stop = context.WithCancel(context.Background())
 	e.running.Go(func() { bell.run(running) })
@@ -129,6 +131,10 @@ func postgresConfig(dsn string, connections int32) (*pgxpool.Config, error) {
 }
 
 func (e *postgresEngine) sql() dialect { return postgresSQL }
+
+func (e *postgresEngine) here() bool {
+	return !slices.ContainsFunc(e.nodes(), func(n *node) bool { return !n.here.Load() })
+}
 
 // newest: other gateways write, too.
 func (e *postgresEngine) newest(string) (Position, bool) { return Position{}, false }

@@ -87,7 +87,7 @@ func (s *Snapshot) waits() (goesOn func()) {
 	if s.shard.engine.sql() == sqliteSQL || s.handle.turn == nil {
 		return func() {}
 	}
-	return s.handle.turn.Served()
+	return s.handle.turn.Served(s.shard.engine.here())
 }
 
 // open begins the read with its first statements. The head is read in the same

@@ -179,6 +179,8 @@ func (e *sqliteEngine) release(c *conn) {
 
 func (e *sqliteEngine) sql() dialect { return sqliteSQL }
 
+func (e *sqliteEngine) here() bool { return true }
+
 func (e *sqliteEngine) tables() map[string]*Table { return e.schema }
 
 func (e *sqliteEngine) newest(account string) (Position, bool) { return e.latest.get(account) }

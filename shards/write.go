@@ -103,9 +103,9 @@ type Committed struct {
 	// Replayed: the write had been committed before, under the same key; Memo is the first one's.
 	Replayed bool
 	Memo     json.RawMessage
-	// Spent is about how long processors worked for the write, once it was with the
-	// shard's one writer, also where that was refused; 0 on PostgreSQL, which
-	// computes elsewhere.
+	// Spent is about how long processors of this machine worked for the write, once it
+	// was with whoever writes to the shard, also where that was refused; 0 where the
+	// server has a machine of its own.
 	Spent time.Duration
 }
 

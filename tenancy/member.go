@@ -35,6 +35,9 @@ type member struct {
 	// even is when the account will have used no more than its portion, and
 	// rested from when on it may compute again, where its CPU time is limited.
 	even, rested time.Time
+	// paused is until when it leaves a server alone that is on this machine, where it
+	// comes after others. From then on it waits for room.
+	paused time.Time
 	// place is what was due when it got its place among those that wait.
 	place time.Time
 }
@@ -69,6 +72,14 @@ func (m *member) uses(d time.Duration, now time.Time, processors int) {
 		m.rested = floor
 	}
 	m.rested = m.rested.Add(d * 1000 / time.Duration(m.limits.CPU))
+}
+
+// pause has it leave the server alone for so long.
+func (m *member) pause(d time.Duration, now time.Time) {
+	if m.paused.Before(now) {
+		m.paused = now
+	}
+	m.paused = m.paused.Add(d)
 }
 
 // over reports whether there is nothing to remember of the account.

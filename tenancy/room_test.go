@@ -1,6 +1,7 @@
 package tenancy
 
 import (
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -104,7 +105,8 @@ func TestWhoIsWithinItsPortionAgainBegins(t *testing.T) {
 }
 
 // TestWhoUsesMuchHasOneAtAServer: an account that comes after others has no more
-// operations at a server than compute here; those of others are not counted.
+// operations at a server than compute here. Where that has a machine of its own
+// those of others are not counted, nor what it does for anybody.
 func TestWhoUsesMuchHasOneAtAServer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -112,17 +114,79 @@ func TestWhoUsesMuchHasOneAtAServer(t *testing.T) {
 		noisy, quiet := &Account{ID: "noisy"}, &Account{ID: "quiet"}
 		start := time.Now()
 		for range 10 {
-			defer take(t, turns, quiet).Served()()
+			defer take(t, turns, quiet).Served(false)()
 		}
 		turns.used(noisy, time.Minute)
+		even := turns.accounts.get(noisy, start).even
 		turn := take(t, turns, noisy)
-		back := turn.Served()
+		back := turn.Served(false)
 		if d := time.Since(start); d != 0 {
 			t.Errorf("they wait for %v", d)
 		}
 		time.AfterFunc(lull/2, func() { back(); turn.End() })
 		if take(t, turns, noisy); time.Since(start) != lull/2 {
 			t.Errorf("its second begins after %v", time.Since(start))
+		}
+		for account, want := range map[*Account]time.Time{noisy: even.Add(2 * beside * portion / 2), quiet: start.Add(10 * beside * portion / 2)} {
+			if got := turns.accounts.get(account, start).even; got.After(want) {
+				t.Errorf("%s has used %v too much", account.ID, got.Sub(want))
+			}
+		}
+	})
+}
+
+// TestWhatAServerHereDoesCounts: one on the same processors is as if they did it
+// themselves.
+func TestWhatAServerHereDoesCounts(t *testing.T) {
+	t.Parallel()
+	const long = lull / 4
+	served := func(turn *Turn) {
+		back := turn.Served(true)
+		time.Sleep(long)
+		back()
+		turn.End()
+	}
+	synctest.Test(t, func(t *testing.T) {
+		turns := NewTurns(2, 0, nil)
+		noisy, quiet := &Account{ID: "noisy"}, &Account{ID: "quiet"}
+		for range 10 { // alone it has as much of the server as it asks for
+			defer take(t, turns, noisy).Served(true)()
+		}
+		turns.used(noisy, time.Minute)
+		go served(take(t, turns, quiet))
+		waits := func() (*Turn, time.Duration) {
+			start := time.Now()
+			turn := take(t, turns, noisy)
+			return turn, time.Since(start)
+		}
+		turn, d := waits()
+		if d != long {
+			t.Errorf("it waits for %v while the server has something of another account's for %v", d, long)
+		}
+		served(turn)
+		if turn, d = waits(); d != long {
+			t.Errorf("it leaves the server alone for %v after %v", d, long)
+		}
+		// However long its queue is, it waits for room each time.
+		go served(turn)
+		take(t, turns, quiet)
+		start := time.Now()
+		var queue sync.WaitGroup
+		for range 3 {
+			queue.Go(func() { served(take(t, turns, noisy)) })
+		}
+		if queue.Wait(); time.Since(start) != 2*long+3*(lull+long)+2*long {
+			t.Errorf("its queue takes %v", time.Since(start))
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		turns := NewTurns(2, 0, nil)
+		busy := &Account{ID: "busy"}
+		take(t, turns, &Account{ID: "quiet"}).End()
+		start := time.Now()
+		served(take(t, turns, busy))
+		if got, want := turns.accounts.get(busy, start).even, start.Add((long+beside)*portion/2); got.Before(want.Add(-beside)) {
+			t.Errorf("it is even after %v, and has used %v", got.Sub(start), long)
 		}
 	})
 }

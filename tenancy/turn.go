@@ -25,6 +25,10 @@ type Turn struct {
 	ended  atomic.Bool
 	idle   int           // goroutines that wait for something else than a processor
 	since  time.Duration // the clock when it began to compute
+	// kept: it waits for a server, which is here or elsewhere, with its turn; asked is
+	// the clock when it began to.
+	kept, here bool
+	asked      time.Duration
 }
 
 // Yields reports whether what the operation computes gives way to others: its
@@ -47,8 +51,8 @@ func (turn *Turn) Run(f func()) {
 	turn.turns.background.run(f)
 }
 
-// Spend says that others computed for so long on the operation's behalf: a
-// shard's writer, while the operation was idle.
+// Spend says that others computed for so long on the operation's behalf: whoever
+// writes to the shard, while the operation was idle.
 func (turn *Turn) Spend(d time.Duration) {
 	turn.change(func(now time.Time) { turn.turns.uses(turn.member, d, now) })
 }
@@ -58,30 +62,59 @@ func (turn *Turn) Spend(d time.Duration) {
 // for, since the operation may hold what others need; what comes next waits the
 // longer. Several goroutines of the operation may be idle at once.
 func (turn *Turn) Idle() (resume func()) {
+	turn.change(turn.stand)
+	return turn.resume
+}
+
+// Served is Idle while a server computes for the operation. Where that is here, on
+// the processors that turns share out, the operation keeps its turn, unless its
+// account is alone. So does one that came after those of others, wherever the server
+// is: its account has no more of the server than of the processors here.
+func (turn *Turn) Served(here bool) (resume func()) {
 	turn.change(func(now time.Time) {
-		if turn.idle++; turn.idle == 1 {
-			turn.turns.stop(turn, now)
+		t := turn.turns
+		if turn.idle == 0 && (turn.late || here && t.shared(turn.member, now)) {
+			turn.idle++
+			turn.kept, turn.here, turn.asked = true, here, t.read(now)
+			return
 		}
+		turn.stand(now)
 	})
 	return turn.resume
 }
 
-// Served is Idle while a server computes for the operation. One that came after
-// those of others keeps its turn, so that its account has no more of the server
-// than of the processors here.
-func (turn *Turn) Served() (resume func()) {
-	if turn.late {
-		return func() {}
+func (turn *Turn) stand(now time.Time) {
+	if turn.idle++; turn.idle == 1 {
+		turn.turns.stop(turn, now)
 	}
-	return turn.Idle()
 }
 
 func (turn *Turn) resume() {
 	turn.change(func(now time.Time) {
-		if turn.idle--; turn.idle == 0 {
-			turn.turns.start(turn, now)
+		if turn.idle--; turn.idle > 0 {
+			return
 		}
+		if turn.kept {
+			turn.answered(now)
+			return
+		}
+		turn.turns.start(turn, now)
 	})
+}
+
+// answered takes note that the server has answered an operation that kept its turn.
+// What it did elsewhere is nobody's business here. Whoever came after others leaves a
+// server that is here alone for as long as it has had it: what that computes can't
+// give way.
+func (turn *Turn) answered(now time.Time) {
+	waited := turn.turns.read(now) - turn.asked
+	turn.kept = false
+	switch {
+	case !turn.here:
+		turn.since += waited
+	case turn.late:
+		turn.member.pause(waited, now)
+	}
 }
 
 // change changes a turn that has not ended, and lets begin who may then.
@@ -109,8 +142,11 @@ func (turn *Turn) End() {
 			return
 		}
 		m.inside--
-		if turn.idle == 0 {
-			t.stop(turn, now)
+		if turn.kept {
+			turn.answered(now)
+		} else if turn.idle > 0 {
+			return
 		}
+		t.stop(turn, now)
 	})
 }

@@ -188,10 +188,17 @@ func (t *Turns) may(m *member, now time.Time) bool {
 	if m.running > 0 {
 		return t.running < t.room(m, now)
 	}
-	// Those that come after others don't wait for each other.
 	lulled := m.queue[0].came.Add(t.lull)
-	if !now.Before(lulled) || t.running-t.late < t.room(m, now) {
+	if again := m.paused.Add(t.lull); lulled.Before(again) {
+		lulled = again
+	}
+	// Those that come after others don't wait for each other.
+	roomy := t.running-t.late < t.room(m, now)
+	if !now.Before(lulled) || roomy && !now.Before(m.paused) {
 		return true
+	}
+	if roomy {
+		t.lookAt(m.paused, now)
 	}
 	t.lookAt(lulled, now)
 	return false
@@ -231,10 +238,15 @@ func (t *Turns) uses(m *member, d time.Duration, now time.Time) {
 	t.waiting.place(m)
 }
 
+// read returns what the clock of whoever computes shows.
+func (t *Turns) read(now time.Time) time.Duration {
+	return t.clock.read(now, t.running, t.processors)
+}
+
 // start takes note that a turn computes.
 func (t *Turns) start(turn *Turn, now time.Time) {
 	m := turn.member
-	turn.since = t.clock.read(now, t.running, t.processors)
+	turn.since = t.read(now)
 	m.running++
 	t.running++
 	if turn.late {
@@ -249,7 +261,7 @@ func (t *Turns) start(turn *Turn, now time.Time) {
 // stop takes note that a turn does not compute any more.
 func (t *Turns) stop(turn *Turn, now time.Time) {
 	m := turn.member
-	used := t.clock.read(now, t.running, t.processors) - turn.since
+	used := t.read(now) - turn.since
 	m.running--
 	t.running--
 	if turn.late {
