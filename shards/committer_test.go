@@ -70,9 +70,9 @@ func TestAFailureInAGroupIsItsOwn(t *testing.T) {
 // spending is a turn that only counts what was spent.
 type spending struct{ d time.Duration }
 
-func (s *spending) Idle() (resume func())       { return func() {} }
-func (s *spending) Served(bool) (resume func()) { return s.Idle() }
-func (s *spending) Spend(d time.Duration)       { s.d += d }
+func (s *spending) Idle() (resume func())         { return func() {} }
+func (s *spending) Served(bool) (resume func())   { return s.Idle() }
+func (s *spending) Spend(d time.Duration, _ bool) { s.d += d }
 
 // Whoever asked for a write is told what it took whoever writes to the shard, which
 // is everybody's; also for one that is refused.

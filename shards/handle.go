@@ -36,8 +36,9 @@ type Turn interface {
 	// Served says that the operation begins to wait for a server that computes for
 	// it, here or on a machine of its own, and returns what says that it goes on.
 	Served(here bool) (resume func())
-	// Spend says that whoever writes to the shard computed for so long on its behalf.
-	Spend(d time.Duration)
+	// Spend says that whoever writes to the shard computed for so long on its behalf: a
+	// server on this machine, or the gateway itself.
+	Spend(d time.Duration, server bool)
 }
 
 // Route returns the shard of a Handle's account. fresh asks past every cache:
@@ -201,7 +202,7 @@ func (h *Handle) Commit(ctx context.Context, w *Write) (Committed, error) {
 		defer h.waits()()
 		out, err = shard.engine.commit(ctx, h.account, w)
 		if h.turn != nil && out.Spent > 0 {
-			h.turn.Spend(out.Spent)
+			h.turn.Spend(out.Spent, shard.engine.sql() == postgresSQL)
 		}
 		if err == nil {
 			shard.feeds.wake(h.account)

@@ -167,6 +167,11 @@ func TestWhatAServerHereDoesCounts(t *testing.T) {
 		if turn, d = waits(); d != long {
 			t.Errorf("it leaves the server alone for %v after %v", d, long)
 		}
+		turn.Spend(2*long, true)
+		turn.End()
+		if turn, d = waits(); d != long {
+			t.Errorf("it leaves the server alone for %v after a write", d)
+		}
 		// However long its queue is, it waits for room each time.
 		go served(turn)
 		take(t, turns, quiet)

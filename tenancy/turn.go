@@ -51,10 +51,15 @@ func (turn *Turn) Run(f func()) {
 	turn.turns.background.run(f)
 }
 
-// Spend says that others computed for so long on the operation's behalf: whoever
-// writes to the shard, while the operation was idle.
-func (turn *Turn) Spend(d time.Duration) {
-	turn.change(func(now time.Time) { turn.turns.uses(turn.member, d, now) })
+// Spend says that whoever writes to the shard computed for so long on the operation's
+// behalf, while that was idle: a server that is here, or the gateway itself.
+func (turn *Turn) Spend(d time.Duration, server bool) {
+	turn.change(func(now time.Time) {
+		turn.turns.uses(turn.member, d, now)
+		if server && turn.late { // which had what waited for it for half as long
+			turn.member.pause(d/2, now)
+		}
+	})
 }
 
 // Idle says that the operation waits for a disk or a network, so that others
@@ -104,8 +109,8 @@ func (turn *Turn) resume() {
 
 // answered takes note that the server has answered an operation that kept its turn.
 // What it did elsewhere is nobody's business here. Whoever came after others leaves a
-// server that is here alone for as long as it has had it: what that computes can't
-// give way.
+// server that is here alone for as long as it has had it, also for a write: what that
+// computes can't give way.
 func (turn *Turn) answered(now time.Time) {
 	waited := turn.turns.read(now) - turn.asked
 	turn.kept = false

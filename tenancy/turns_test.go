@@ -124,7 +124,7 @@ func TestAllThatIsUsedCounts(t *testing.T) {
 		writer := &Account{ID: "writer"}
 		turn := take(t, turns, writer)
 		resume := turn.Idle()
-		turn.Spend(time.Second)
+		turn.Spend(time.Second, false)
 		resume()
 		if turn.End(); modest(writer) {
 			t.Error("a second of a shard's writer counts for nothing")
