@@ -11,25 +11,38 @@ import (
 // machine: then the server's work is done by the processors that serve requests.
 // A name may come to mean another machine.
 func (n *node) locate(ctx context.Context, conn *pgx.Conn) error {
-	var address *string // where the server sees itself; nil on a Unix socket
-	var port *int
-	err := conn.QueryRow(ctx, "SELECT host(inet_server_addr()), inet_server_port()", pgx.QueryExecModeExec).Scan(&address, &port)
+	// Nobody has asked for this connection in particular, and so nobody gives it up.
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	var seen ends
+	err := conn.QueryRow(ctx, `SELECT coalesce(host(inet_client_addr()), ''), coalesce(inet_client_port(), 0),
+		coalesce(host(inet_server_addr()), ''), coalesce(inet_server_port(), 0)`, pgx.QueryExecModeExec).
+		Scan(&seen.client, &seen.clientPort, &seen.server, &seen.serverPort)
 	if err != nil {
 		return err
 	}
 	c := conn.PgConn().Conn()
-	n.here.Store(onThisMachine(c.LocalAddr(), c.RemoteAddr(), address, port))
+	n.here.Store(seen.onThisMachine(c.LocalAddr(), c.RemoteAddr()))
 	return nil
 }
 
-// onThisMachine reports whether a server is on the machine of its client. The
-// connection may end at a proxy: only where the server sees itself right where the
-// client sees it, there is none in between.
-func onThisMachine(client, server net.Addr, address *string, port *int) bool {
-	remote, ok := server.(*net.TCPAddr)
-	if !ok {
-		return address == nil
+// ends are the two ends of a connection as the server sees them: empty and 0 on a
+// Unix socket.
+type ends struct {
+	client, server         string
+	clientPort, serverPort int
+}
+
+// onThisMachine reports whether the server is on the machine of its client, which
+// sees the ends of its connection at these addresses. It may be one to a proxy: only
+// where both see the same there is none in between.
+func (e ends) onThisMachine(client, server net.Addr) bool {
+	local, tcp := client.(*net.TCPAddr)
+	if !tcp { // a Unix socket
+		return e == ends{}
 	}
-	local, ok := client.(*net.TCPAddr)
-	return ok && local.IP.Equal(remote.IP) && address != nil && remote.IP.Equal(net.ParseIP(*address)) && port != nil && *port == remote.Port
+	remote, tcp := server.(*net.TCPAddr)
+	return tcp && local.IP.Equal(remote.IP) &&
+		local.IP.Equal(net.ParseIP(e.client)) && local.Port == e.clientPort &&
+		remote.IP.Equal(net.ParseIP(e.server)) && remote.Port == e.serverPort
 }

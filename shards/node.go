@@ -207,9 +207,19 @@ func (r postgresRead) close() {
 	}()
 }
 
+// release gives the seat back once the pool has the connection's place again: one
+// that was closed in the middle of something keeps it until the server is told.
 func (r postgresRead) release() {
+	conn := r.conn.Conn()
 	r.conn.Release()
-	r.seats.leave(r.account)
+	if !conn.IsClosed() {
+		r.seats.leave(r.account)
+		return
+	}
+	go func() {
+		<-conn.PgConn().CleanupDone()
+		r.seats.leave(r.account)
+	}()
 }
 
 // acquire returns a connection of the pool, UNAVAILABLE where the server does

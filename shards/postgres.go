@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -133,7 +132,12 @@ func postgresConfig(dsn string, connections int32) (*pgxpool.Config, error) {
 func (e *postgresEngine) sql() dialect { return postgresSQL }
 
 func (e *postgresEngine) here() bool {
-	return !slices.ContainsFunc(e.nodes(), func(n *node) bool { return !n.here.Load() })
+	for _, n := range e.replicas {
+		if !n.here.Load() {
+			return false
+		}
+	}
+	return e.primary.here.Load()
 }
 
 // newest: other gateways write, too.

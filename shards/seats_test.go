@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"gatehouse/shards/pgtest"
 )
 
 // TestSeatsAreShared: accounts that wait take turns, whoever came first, and each
@@ -113,20 +116,11 @@ func TestALockedTableIsOneAccountsTrouble(t *testing.T) {
 	s := openPostgresTest(t, c, c.Database(t), Options{}, onePrimary)
 	s.testHandle(t, "flood")
 	quiet := s.testHandle(t, "quiet")
-	lock, err := pgx.Connect(t.Context(), s.Spec.OwnerDSN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer lock.Close(context.Background())
-	if _, err := lock.Exec(t.Context(), "BEGIN; LOCK TABLE documents IN ACCESS EXCLUSIVE MODE"); err != nil {
-		t.Fatal(err)
-	}
+	unlock := s.lockDocuments(t)
 	const reads = 3 * readConnections
 	ended := make(chan error, reads)
 	for range reads {
-		go func() {
-			ended <- get(t.Context(), s.again("flood"), "documents")
-		}()
+		go func() { ended <- get(t.Context(), s.again("flood"), "documents") }()
 	}
 	pool := s.engine.(*postgresEngine).primary.pool
 	for pool.Stat().AcquiredConns() < readConnections*3/4 {
@@ -137,11 +131,67 @@ func TestALockedTableIsOneAccountsTrouble(t *testing.T) {
 	if err := get(ctx, quiet, "groups"); err != nil {
 		t.Errorf("another account's read: %v", err)
 	}
-	if _, err := lock.Exec(t.Context(), "ROLLBACK"); err != nil {
-		t.Error(err)
-	}
+	unlock()
 	for range reads {
 		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestReadsThatAreGivenUpKeepTheirSeats: for as long as the pool waits for a server
+// that does not notice.
+func TestReadsThatAreGivenUpKeepTheirSeats(t *testing.T) {
+	t.Parallel()
+	c := Cluster.Cluster(t)
+	p := pgtest.NewProxy(t, c.Primary)
+	never := func([]byte) bool { return false }
+	p.Cut.Store(&never) // what cancels a statement is lost
+	s := openPostgresTest(t, c, c.Database(t), Options{}, func(spec *Spec) {
+		spec.DSN, spec.Replicas = p.DSN(t, spec.DSN), nil
+	})
+	s.testHandle(t, "flood")
+	quiet := s.testHandle(t, "quiet")
+	unlock := s.lockDocuments(t)
+	var flood sync.WaitGroup
+	for range 2 * readConnections {
+		flood.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			defer cancel()
+			if err := get(ctx, s.again("flood"), "documents"); !errors.Is(err, context.DeadlineExceeded) {
+				t.Error(err)
+			}
+		})
+	}
+	flood.Wait()
+	for range 2 * readConnections { // in the places of those
+		flood.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			defer cancel()
+			_ = get(ctx, s.again("flood"), "documents")
+		})
+	}
+	flood.Wait()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if err := get(ctx, quiet, "groups"); err != nil {
+		t.Errorf("another account's read: %v", err)
+	}
+	unlock()
+}
+
+// lockDocuments has all that reads documents wait until unlock.
+func (s *Shard) lockDocuments(t *testing.T) (unlock func()) {
+	t.Helper()
+	lock, err := pgx.Connect(t.Context(), s.Spec.OwnerDSN)
+	if err == nil {
+		_, err = lock.Exec(t.Context(), "BEGIN; LOCK TABLE documents IN ACCESS EXCLUSIVE MODE")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := lock.Close(context.Background()); err != nil {
 			t.Error(err)
 		}
 	}

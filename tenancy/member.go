@@ -74,12 +74,15 @@ func (m *member) uses(d time.Duration, now time.Time, processors int) {
 	m.rested = m.rested.Add(d * 1000 / time.Duration(m.limits.CPU))
 }
 
-// pause has it leave the server alone for so long.
-func (m *member) pause(d time.Duration, now time.Time) {
+// pause has it leave the server alone for so long, but for no longer than most.
+func (m *member) pause(d, most time.Duration, now time.Time) {
 	if m.paused.Before(now) {
 		m.paused = now
 	}
 	m.paused = m.paused.Add(d)
+	if end := now.Add(most); m.paused.After(end) {
+		m.paused = end
+	}
 }
 
 // over reports whether there is nothing to remember of the account.

@@ -1,6 +1,7 @@
 package tenancy
 
 import (
+	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -192,6 +193,68 @@ func TestWhatAServerHereDoesCounts(t *testing.T) {
 		served(take(t, turns, busy))
 		if got, want := turns.accounts.get(busy, start).even, start.Add((long+beside)*portion/2); got.Before(want.Add(-beside)) {
 			t.Errorf("it is even after %v, and has used %v", got.Sub(start), long)
+		}
+	})
+}
+
+// TestAServerThatHangsHoldsNobodyUp: turns that are kept while it answers nothing
+// lapse, and what it waits for itself does not count.
+func TestAServerThatHangsHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		turns := NewTurns(2, 0, nil)
+		healthy := &Account{ID: "healthy"}
+		take(t, turns, healthy).End()
+		start := time.Now()
+		for i := range 2 * crowd {
+			defer take(t, turns, &Account{ID: fmt.Sprint(i / 2)}).Served(true)()
+		}
+		for _, want := range []time.Duration{lull, lull} { // and then all the time
+			if take(t, turns, healthy).End(); time.Since(start) != want {
+				t.Errorf("another account waits until %v", time.Since(start))
+			}
+		}
+		time.Sleep(time.Minute)
+		hung := &Account{ID: "0"}
+		for range 2 { // its own goes on as well
+			take(t, turns, hung).End()
+		}
+		if d := time.Since(start); d != lull+time.Minute {
+			t.Errorf("its account waits until %v", d)
+		}
+		if even := turns.accounts.get(hung, start).even; even.After(time.Now().Add(time.Millisecond)) {
+			t.Errorf("it is even in %v", time.Until(even))
+		}
+	})
+}
+
+// TestAPauseEnds: whoever leaves a server alone does so for no longer than a lull,
+// and not where nobody else is active.
+func TestAPauseEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		turns := NewTurns(2, 0, nil)
+		noisy, quiet := &Account{ID: "noisy"}, &Account{ID: "quiet"}
+		spend := func() {
+			turns.used(noisy, time.Minute)
+			turn := take(t, turns, noisy)
+			turn.Spend(time.Minute, true)
+			turn.End()
+		}
+		take(t, turns, quiet).End()
+		spend()
+		start := time.Now()
+		if take(t, turns, noisy).End(); time.Since(start) != lull {
+			t.Errorf("it pauses for %v", time.Since(start))
+		}
+		time.Sleep(sharing - lull - time.Millisecond)
+		take(t, turns, quiet).End()
+		time.Sleep(sharing - time.Millisecond)
+		spend()
+		time.Sleep(time.Millisecond)
+		start = time.Now()
+		if take(t, turns, noisy).End(); time.Since(start) != 0 {
+			t.Errorf("alone it pauses for %v", time.Since(start))
 		}
 	})
 }

@@ -25,10 +25,9 @@ type Turn struct {
 	ended  atomic.Bool
 	idle   int           // goroutines that wait for something else than a processor
 	since  time.Duration // the clock when it began to compute
-	// kept: it waits for a server, which is here or elsewhere, with its turn; asked is
-	// the clock when it began to.
-	kept, here bool
-	asked      time.Duration
+	// kept is not nil while it waits for a server with its turn: then it counts as
+	// computing, though idle is not 0.
+	kept *kept
 }
 
 // Yields reports whether what the operation computes gives way to others: its
@@ -57,7 +56,7 @@ func (turn *Turn) Spend(d time.Duration, server bool) {
 	turn.change(func(now time.Time) {
 		turn.turns.uses(turn.member, d, now)
 		if server && turn.late { // which had what waited for it for half as long
-			turn.member.pause(d/2, now)
+			turn.member.pause(d/2, turn.turns.lull, now)
 		}
 	})
 }
@@ -68,23 +67,6 @@ func (turn *Turn) Spend(d time.Duration, server bool) {
 // longer. Several goroutines of the operation may be idle at once.
 func (turn *Turn) Idle() (resume func()) {
 	turn.change(turn.stand)
-	return turn.resume
-}
-
-// Served is Idle while a server computes for the operation. Where that is here, on
-// the processors that turns share out, the operation keeps its turn, unless its
-// account is alone. So does one that came after those of others, wherever the server
-// is: its account has no more of the server than of the processors here.
-func (turn *Turn) Served(here bool) (resume func()) {
-	turn.change(func(now time.Time) {
-		t := turn.turns
-		if turn.idle == 0 && (turn.late || here && t.shared(turn.member, now)) {
-			turn.idle++
-			turn.kept, turn.here, turn.asked = true, here, t.read(now)
-			return
-		}
-		turn.stand(now)
-	})
 	return turn.resume
 }
 
@@ -99,27 +81,12 @@ func (turn *Turn) resume() {
 		if turn.idle--; turn.idle > 0 {
 			return
 		}
-		if turn.kept {
+		if turn.kept != nil {
 			turn.answered(now)
 			return
 		}
 		turn.turns.start(turn, now)
 	})
-}
-
-// answered takes note that the server has answered an operation that kept its turn.
-// What it did elsewhere is nobody's business here. Whoever came after others leaves a
-// server that is here alone for as long as it has had it, also for a write: what that
-// computes can't give way.
-func (turn *Turn) answered(now time.Time) {
-	waited := turn.turns.read(now) - turn.asked
-	turn.kept = false
-	switch {
-	case !turn.here:
-		turn.since += waited
-	case turn.late:
-		turn.member.pause(waited, now)
-	}
 }
 
 // change changes a turn that has not ended, and lets begin who may then.
@@ -147,7 +114,7 @@ func (turn *Turn) End() {
 			return
 		}
 		m.inside--
-		if turn.kept {
+		if turn.kept != nil {
 			turn.answered(now)
 		} else if turn.idle > 0 {
 			return

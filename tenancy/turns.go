@@ -19,7 +19,8 @@ const (
 	maxQueue = 256
 	maxWait  = time.Second
 	// lull is how long an operation of an account that used much waits for the
-	// others to leave it room: longer than a few of their dear ones take.
+	// others to leave it room: longer than a few of their dear ones take. It is also
+	// how long an operation keeps its turn that waits for a server.
 	lull = 60 * time.Millisecond
 	// sharing is how long after its last operation an account counts as active,
 	// so that the others leave room for it.
@@ -50,6 +51,7 @@ type Turns struct {
 	clock    stopwatch
 	accounts members
 	waiting  waiting
+	kept     keeping
 	// greediest is the account that is beyond its portion by most.
 	greediest *member
 	// latest is the account that was active last, and before it another one.
@@ -139,6 +141,7 @@ func (t *Turns) lookAt(at, now time.Time) {
 
 // advance lets begin who may.
 func (t *Turns) advance(now time.Time) {
+	t.lapse(now)
 	for t.running < crowd*t.processors {
 		m := t.next(now)
 		if m == nil {
@@ -194,7 +197,7 @@ func (t *Turns) may(m *member, now time.Time) bool {
 	}
 	// Those that come after others don't wait for each other.
 	roomy := t.running-t.late < t.room(m, now)
-	if !now.Before(lulled) || roomy && !now.Before(m.paused) {
+	if !now.Before(lulled) || roomy && (!now.Before(m.paused) || !t.shared(m, now)) {
 		return true
 	}
 	if roomy {
