@@ -71,7 +71,7 @@ const (
 	// and changeEffort is the most that they work for a change, on average: what takes
 	// longer waits for a disk or a lock. Measured with floods of creates.
 	serverEffort = 2
-	changeEffort = 500 * time.Microsecond
+	changeEffort = time.Millisecond
 	// keptApart is for how long an account that spoilt a transaction shares none.
 	keptApart = time.Second
 )

@@ -12,7 +12,7 @@ import (
 // A name may come to mean another machine.
 func (n *node) locate(ctx context.Context, conn *pgx.Conn) error {
 	// Nobody has asked for this connection in particular, and so nobody gives it up.
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	ctx, cancel := context.WithTimeout(ctx, conn.Config().ConnectTimeout)
 	defer cancel()
 	var seen ends
 	err := conn.QueryRow(ctx, `SELECT coalesce(host(inet_client_addr()), ''), coalesce(inet_client_port(), 0),

@@ -94,12 +94,12 @@ func TestALockIsNotPaidFor(t *testing.T) {
 	s := openPostgresTest(t, c, c.Database(t), Options{}, onePrimary)
 	h := s.testHandle(t, "a")
 	lock := s.asOwner(t, "a", "SELECT FROM head WHERE account_id = $1 FOR UPDATE")
-	time.AfterFunc(100*time.Millisecond, func() {
-		if err := lock.Rollback(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	unlocked := make(chan error)
+	time.AfterFunc(100*time.Millisecond, func() { unlocked <- lock.Rollback(context.Background()) })
 	out, err := h.Commit(t.Context(), &Write{Ops: []Op{createGroup("g1", "G")}})
+	if err := <-unlocked; err != nil {
+		t.Error(err)
+	}
 	if err != nil || out.Spent > changeEffort {
 		t.Errorf("%v was spent, %v", out.Spent, err)
 	}

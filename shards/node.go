@@ -207,17 +207,24 @@ func (r postgresRead) close() {
 	}()
 }
 
-// release gives the seat back once the pool has the connection's place again: one
-// that was closed in the middle of something keeps it until the server is told.
+// cleanUpTime bounds how long the pool keeps the place of a connection that was
+// closed in the middle of something: until the server is told.
+const cleanUpTime = 15 * time.Second
+
+// release gives the seat back once the pool has the connection's place again.
 func (r postgresRead) release() {
-	conn := r.conn.Conn()
+	conn := r.conn.Conn().PgConn()
+	closed := conn.IsClosed() // before it is somebody else's
 	r.conn.Release()
-	if !conn.IsClosed() {
+	if !closed {
 		r.seats.leave(r.account)
 		return
 	}
 	go func() {
-		<-conn.PgConn().CleanupDone()
+		select {
+		case <-conn.CleanupDone():
+		case <-time.After(cleanUpTime):
+		}
 		r.seats.leave(r.account)
 	}()
 }

@@ -168,7 +168,7 @@ func TestWhatAServerHereDoesCounts(t *testing.T) {
 		if turn, d = waits(); d != long {
 			t.Errorf("it leaves the server alone for %v after %v", d, long)
 		}
-		turn.Spend(2*long, true)
+		turn.Spend(long, true)
 		turn.End()
 		if turn, d = waits(); d != long {
 			t.Errorf("it leaves the server alone for %v after a write", d)

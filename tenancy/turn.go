@@ -55,8 +55,8 @@ func (turn *Turn) Run(f func()) {
 func (turn *Turn) Spend(d time.Duration, server bool) {
 	turn.change(func(now time.Time) {
 		turn.turns.uses(turn.member, d, now)
-		if server && turn.late { // which had what waited for it for half as long
-			turn.member.pause(d/2, turn.turns.lull, now)
+		if server && turn.late {
+			turn.member.pause(d, turn.turns.lull, now)
 		}
 	})
 }
