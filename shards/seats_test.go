@@ -180,6 +180,27 @@ func TestReadsThatAreGivenUpKeepTheirSeats(t *testing.T) {
 	unlock()
 }
 
+// TestConnectionsGoFromReadToRead: what is asked of one that is given back is asked
+// before it is somebody else's; only the race detector sees it otherwise.
+func TestConnectionsGoFromReadToRead(t *testing.T) {
+	t.Parallel()
+	c := Cluster.Cluster(t)
+	s := openPostgresTest(t, c, c.Database(t), Options{}, onePrimary)
+	s.testHandle(t, "a")
+	s.testHandle(t, "b")
+	var all sync.WaitGroup
+	for i := range 40 {
+		all.Go(func() {
+			for range 30 {
+				if err := get(t.Context(), s.again([]string{"a", "b"}[i%2]), "groups"); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
 // lockDocuments has all that reads documents wait until unlock.
 func (s *Shard) lockDocuments(t *testing.T) (unlock func()) {
 	t.Helper()

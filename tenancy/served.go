@@ -34,8 +34,8 @@ func (turn *Turn) Served(here bool) (resume func()) {
 
 // answered takes note that the server has answered an operation that kept its turn,
 // or that this lapses. What a server did elsewhere does not count. Whoever came after
-// others leaves one that is here alone for as long as it has had it, also for a write:
-// what that computes can't give way.
+// others leaves one that is here alone for as long as it has had it, and for all that
+// a write counts: what a server computes can't give way.
 func (turn *Turn) answered(now time.Time) {
 	k, t := turn.kept, turn.turns
 	turn.kept = nil
