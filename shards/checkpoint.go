@@ -24,8 +24,9 @@ type checkpointer struct {
 	// further meanwhile. idle is how long nobody has written when it is emptied.
 	limit int64
 	idle  time.Duration
-	// renewed is how long the WAL was when the next write was to begin it anew.
-	renewed int64
+	// renewed is how long the WAL was when the next write was to begin it anew, at renewedAt.
+	renewed   int64
+	renewedAt time.Time
 
 	// writes is held by who writes, and while the WAL is begun anew.
 	writes sync.Mutex
@@ -37,6 +38,10 @@ type checkpointer struct {
 const (
 	maxWAL    = 9 << 20
 	idleAfter = time.Minute
+	// A WAL that became so long in so short a time becomes longer: the more there is
+	// of it, the more of its pages are in it twice and are copied once.
+	maxBusyWAL = 16 << 20
+	busyWithin = 60 * time.Millisecond
 	// renewPatience is how long writers wait for reads from the WAL to end that
 	// began a moment ago. Most take a few milliseconds.
 	renewPatience = 50 * time.Millisecond
@@ -123,8 +128,12 @@ func (c *checkpointer) shorten() error {
 	if c.fileSize() < c.limit { // it was never long
 		return nil
 	}
+	limit := c.limit
+	if time.Since(c.renewedAt) < busyWithin {
+		limit = max(limit, maxBusyWAL)
+	}
 	w, err := c.checkpoint("NOOP")
-	if err != nil || w.size < c.limit || w.size == w.copied && w.size == c.renewed {
+	if err != nil || w.size < limit || w.size == w.copied && w.size == c.renewed {
 		return err
 	}
 	if c.file == nil {
@@ -142,7 +151,7 @@ func (c *checkpointer) shorten() error {
 			return nil
 		}
 		if w.copied >= before { // so no read is older than this
-			if w, err = c.catchUp(w); err != nil || w.size < before { // as above
+			if w, err = c.catchUp(w, 2*limit); err != nil || w.size < before { // as above
 				return err
 			}
 			if done, err := c.renew("RESTART"); done || err != nil {
@@ -161,14 +170,14 @@ func (c *checkpointer) shorten() error {
 // catchUp puts on disk what was copied, and copies what came meanwhile, until
 // little comes: what is left of both is done while writers wait. SQLite syncs the
 // file only behind the last frame.
-func (c *checkpointer) catchUp(w wal) (_ wal, err error) {
+func (c *checkpointer) catchUp(w wal, most int64) (_ wal, err error) {
 	for {
 		size := w.size
 		if err := c.file.Sync(); err != nil {
 			return w, err
 		}
 		// Where writers are faster it would never end.
-		if w, err = c.checkpoint("PASSIVE"); err != nil || w.size-size < little || w.size > 2*c.limit {
+		if w, err = c.checkpoint("PASSIVE"); err != nil || w.size-size < little || w.size > most {
 			return w, err
 		}
 	}
@@ -195,7 +204,7 @@ func (c *checkpointer) renew(mode string) (done bool, err error) {
 	for deadline := time.Now().Add(renewPatience); ; time.Sleep(renewPause) {
 		w, err := c.checkpoint(mode)
 		if err != nil || !w.busy {
-			c.renewed = w.size
+			c.renewed, c.renewedAt = w.size, time.Now()
 			return err == nil, err
 		}
 		if time.Now().After(deadline) {
