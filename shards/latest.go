@@ -31,11 +31,17 @@ func (l *latest) began() (age uint64) {
 	return l.age
 }
 
-// saw keeps a position that was read, unless a newer one is known.
+// saw keeps a position that was read or committed, unless a newer one is known. Where
+// all was forgotten meanwhile, the position may be old, but what is known may be older
+// still: then it goes.
 func (l *latest) saw(age uint64, account string, p Position) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if age != l.age || !l.known[account].Before(p) {
+	if !l.known[account].Before(p) {
+		return
+	}
+	if age != l.age {
+		delete(l.known, account)
 		return
 	}
 	if len(l.known) >= maxLatest {
