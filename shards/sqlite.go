@@ -78,6 +78,11 @@ func openSQLite(ctx context.Context, path string, opts Options) (*sqliteEngine, 
 		e.schema, err = readTables(ctx, file)
 	}
 	if err == nil {
+		// What a crash has left in the WAL is read from now on, and may not be on disk:
+		// a process that is killed leaves what it has written and not yet synced.
+		_, err = file.ExecContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)")
+	}
+	if err == nil {
 		e.writer, err = connect(e.driver, writerDSN(path), opts.Trace)
 	}
 	if err == nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -92,5 +93,41 @@ func TestTablesLieInTheOrderOfTheirKeys(t *testing.T) {
 	}
 	if tables < 9 {
 		t.Errorf("only %d tables", tables)
+	}
+}
+
+// What a process that was killed has written may not be on disk yet. It is, and in the
+// file, before anybody reads it.
+func TestWhatACrashLeftIsPutOnDisk(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	s := openTest(t, Options{})
+	s.write(t, s.testHandle(t, "a"), "g1")
+	spec := Spec{ID: "1", Engine: "sqlite", DSN: filepath.Join(t.TempDir(), "left.db")}
+	for _, end := range []string{"", "-wal"} { // and no more of it: the index is in memory
+		b, err := os.ReadFile(s.Spec.DSN + end)
+		if err == nil {
+			err = os.WriteFile(spec.DSN+end, b, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	left, err := Open(ctx, spec, Options{Keys: testKeys})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer left.Close()
+	w, err := left.checkpointer().checkpoint("NOOP")
+	if err != nil || w.size == 0 || w.copied != w.size {
+		t.Errorf("%d of %d bytes are in the file, %v", w.copied, w.size, err)
+	}
+	snap, at, err := left.again("a").open(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer snap.Close()
+	if at.Seq != 1 {
+		t.Errorf("read %v", at)
 	}
 }
