@@ -20,8 +20,8 @@ type checkpointer struct {
 	// the locks away that SQLite has on it, so it is closed last.
 	file *os.File
 	log  *slog.Logger
-	// limit is how long the WAL becomes before it is copied; it grows a little
-	// further meanwhile. idle is how long nobody has written when it is emptied.
+	// limit is how long the WAL becomes before it is copied, where it does not grow
+	// fast; it grows a little further meanwhile. idle is how long nobody has written when it is emptied.
 	limit int64
 	idle  time.Duration
 	// renewed is how long the WAL was when the next write was to begin it anew, at renewedAt.
@@ -38,8 +38,8 @@ type checkpointer struct {
 const (
 	maxWAL    = 9 << 20
 	idleAfter = time.Minute
-	// A WAL that became so long in so short a time becomes longer: the more there is
-	// of it, the more of its pages are in it twice and are copied once.
+	// A WAL that was begun anew so lately becomes so long: the more there is of it, the
+	// more of its pages are in it twice and are copied once.
 	maxBusyWAL = 16 << 20
 	busyWithin = 60 * time.Millisecond
 	// renewPatience is how long writers wait for reads from the WAL to end that
@@ -128,10 +128,7 @@ func (c *checkpointer) shorten() error {
 	if c.fileSize() < c.limit { // it was never long
 		return nil
 	}
-	limit := c.limit
-	if time.Since(c.renewedAt) < busyWithin {
-		limit = max(limit, maxBusyWAL)
-	}
+	limit := c.due()
 	w, err := c.checkpoint("NOOP")
 	if err != nil || w.size < limit || w.size == w.copied && w.size == c.renewed {
 		return err
@@ -167,9 +164,17 @@ func (c *checkpointer) shorten() error {
 	}
 }
 
+// due is how long the WAL becomes before it is copied just now.
+func (c *checkpointer) due() int64 {
+	if time.Since(c.renewedAt) < busyWithin {
+		return max(c.limit, maxBusyWAL)
+	}
+	return c.limit
+}
+
 // catchUp puts on disk what was copied, and copies what came meanwhile, until
-// little comes: what is left of both is done while writers wait. SQLite syncs the
-// file only behind the last frame.
+// little comes or the WAL has most bytes: what is left of both is done while writers
+// wait. SQLite syncs the file only behind the last frame.
 func (c *checkpointer) catchUp(w wal, most int64) (_ wal, err error) {
 	for {
 		size := w.size

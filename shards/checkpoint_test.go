@@ -213,6 +213,7 @@ func TestARenewedWALIsLeftAlone(t *testing.T) {
 	if w, err := other.checkpoint("NOOP"); err != nil || w.size < other.limit || w.copied != w.size {
 		t.Fatalf("%v, %v", w, err)
 	}
+	other.renewedAt = time.Time{} // long ago
 	other.writes.Lock()
 	defer other.writes.Unlock()
 	again := make(chan error, 1)
@@ -220,6 +221,41 @@ func TestARenewedWALIsLeftAlone(t *testing.T) {
 	eventually(t, "it is left alone", func() bool { return len(again) > 0 })
 	if err := <-again; err != nil {
 		t.Error(err)
+	}
+}
+
+// A WAL that became long at once is copied once it is longer, or was not begun anew
+// just now.
+func TestAWALThatGrowsFastIsCopiedLater(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, Options{})
+	h := s.testHandle(t, "a")
+	n := 0
+	for range 3 {
+		s.writeMiB(t, h, &n)
+	}
+	other := s.secondCheckpointer(t)
+	copied := func() int64 {
+		t.Helper()
+		if err := other.shorten(); err != nil {
+			t.Fatal(err)
+		}
+		w, err := other.checkpoint("NOOP")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w.copied
+	}
+	other.renewedAt = time.Now().Add(time.Minute) // however slow the test is
+	if n := copied(); n > 0 {
+		t.Errorf("%d bytes are copied of 3 MiB", n)
+	}
+	if other.due() != maxBusyWAL {
+		t.Errorf("it is copied from %d on", other.due())
+	}
+	other.renewedAt = time.Now().Add(-busyWithin)
+	if n := copied(); n < other.limit {
+		t.Errorf("%d bytes are copied in the end", n)
 	}
 }
 
