@@ -78,9 +78,13 @@ func openSQLite(ctx context.Context, path string, opts Options) (*sqliteEngine, 
 		e.schema, err = readTables(ctx, file)
 	}
 	if err == nil {
-		// What a crash has left in the WAL is read from now on, and may not be on disk:
-		// a process that is killed leaves what it has written and not yet synced.
-		_, err = file.ExecContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)")
+		// What a crash has left in the WAL is read from now on, and may not be on disk: a
+		// process that is killed leaves what it has written and not yet synced. SQLite
+		// syncs the WAL before it copies; a full disk, which ends the copying, keeps
+		// nobody from reading.
+		if _, err := file.ExecContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)"); err != nil {
+			opts.Log.Warn("what is in a shard's WAL can't be copied", "file", path, "error", err)
+		}
 	}
 	if err == nil {
 		e.writer, err = connect(e.driver, writerDSN(path), opts.Trace)
