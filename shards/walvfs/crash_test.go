@@ -157,8 +157,8 @@ func (f *files) do(deeds []deed) *files {
 	return f
 }
 
-// lose does what was done, but for any part of what was not synced: so many
-// sectors, on average, are there or are lost together.
+// lose does what was done, but for any part of what was not synced: run sectors, on
+// average, are there or are lost together.
 func (f *files) lose(deeds []deed, run int, rnd *rand.Rand) *files {
 	synced := map[bool]int{}
 	for i, d := range deeds {
