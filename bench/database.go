@@ -60,7 +60,7 @@ func openDatabase(ctx context.Context, path string, grouped bool) (*database, er
 	if d.writer, err = pin(ctx, d.writes); err != nil {
 		return nil, err
 	}
-	if d.reads, err = open(path, "ro", "query_only(1)", "busy_timeout(5000)", "temp_store(MEMORY)", "cache_size(-1000)", "mmap_size(0)"); err != nil {
+	if d.reads, err = open(path, "ro", "busy_timeout(5000)", "temp_store(MEMORY)", "cache_size(-1000)", "mmap_size(0)"); err != nil {
 		return nil, err
 	}
 	d.free = make(chan *conn, max(4, runtime.GOMAXPROCS(0)))

@@ -10,7 +10,8 @@ import (
 	"gatehouse/shards"
 )
 
-// The statements are those that gatehouse runs; a test compares them.
+// The statements are those that gatehouse runs; a test compares them. Only the head is
+// read with each request here, which gatehouse mostly knows on SQLite.
 const (
 	selectHead = "SELECT seq, epoch, state, trimmed, -1 FROM head WHERE account_id = ?1"
 	columns    = "t.account_id, t.id, t.version, t.created_at, t.updated_at, t.body"

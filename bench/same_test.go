@@ -16,7 +16,8 @@ import (
 var small = size{accounts: 2, clients: 500, leads: 200}
 
 // TestBothAnswerTheSame keeps the comparison honest: for the same request all
-// handlers answer the same JSON, and to read they run the same statements.
+// handlers answer the same JSON, and to read they run the same statements: by hand with
+// each request, in gatehouse but for heads that are known.
 func TestBothAnswerTheSame(t *testing.T) {
 	var mu sync.Mutex
 	texts := map[string]bool{}

@@ -8,31 +8,57 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// tally is a head with the writes of this group counted in.
+// tally is a head with the writes of this group counted in. A head that was known is
+// not read but taken for what the database has, which the group's end confirms.
 type tally struct {
 	head
-	was int64
+	was   int64
+	known bool
 }
 
-func (w *committer) head(ctx context.Context, heads map[string]*tally, account string) (*tally, error) {
-	if t, ok := heads[account]; ok {
+// tallies are the heads of a group's accounts. With ask all are read.
+type tallies struct {
+	of  map[string]*tally
+	ask bool
+}
+
+func (w *committer) head(ctx context.Context, heads *tallies, account string) (*tally, error) {
+	if t, ok := heads.of[account]; ok {
 		return t, nil
 	}
-	h, err := readHead(ctx, w.conn, &beginning{account: account})
-	if err != nil {
-		return nil, err
+	h, known, _ := w.latest.begins(account)
+	if known = known && !heads.ask && h.state == stateActive; !known {
+		var err error
+		if h, err = readHead(ctx, w.conn, &beginning{account: account}); err != nil {
+			return nil, err
+		}
 	}
 	if h.state != stateActive {
 		return nil, errFenced
 	}
-	t := &tally{head: h, was: h.Seq}
-	heads[account] = t
+	t := &tally{head: h, was: h.Seq, known: known}
+	heads.of[account] = t
 	return t, nil
+}
+
+// raise writes the group's number of an account; false where its head is not as it was
+// known or read. Where the group gives it none, what was known is read after all.
+func (w *committer) raise(ctx context.Context, account string, t *tally) (bool, error) {
+	if t.Seq == t.was {
+		if !t.known {
+			return true, nil
+		}
+		h, err := readHead(ctx, w.conn, &beginning{account: account})
+		return h == t.head, err
+	}
+	n, err := w.conn.exec(ctx, "UPDATE head SET seq = ?3 WHERE account_id = ?1 AND epoch = ?2 AND seq = ?4 AND state = 'active'",
+		account, t.Epoch, t.Seq, t.was)
+	return n == 1, err
 }
 
 var errFenced = &Error{Code: Unavailable, Message: "the account is being moved; try again", RetryAfter: time.Second}
 
-func (w *committer) apply(ctx context.Context, heads map[string]*tally, account string, write *Write) (Committed, error) {
+func (w *committer) apply(ctx context.Context, heads *tallies, account string, write *Write) (Committed, error) {
 	h, err := w.head(ctx, heads, account)
 	if err != nil {
 		return Committed{}, err

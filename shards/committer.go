@@ -164,8 +164,8 @@ func (w *committer) transact(group []*pending) error {
 // attempt is one transaction for a group. A write has a savepoint where it may
 // be refused when part of it is made, or where each one is guarded: SQLite undoes
 // a single statement that fails by itself, and copies every page for a savepoint.
-// Where a write without one fails in a way that nobody foresaw, nothing has
-// happened, and attempt returns false.
+// Where a write without one fails in a way that nobody foresaw, or a head is not as
+// it was known, nothing has happened, and attempt returns false.
 func (w *committer) attempt(group []*pending, guarded bool) (done bool, err error) {
 	ctx := context.Background()
 	defer func() {
@@ -179,12 +179,17 @@ func (w *committer) attempt(group []*pending, guarded bool) (done bool, err erro
 	if err := w.conn.begin(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return true, err
 	}
-	heads := make(map[string]*tally, 1)
+	tasks := slices.ContainsFunc(group, func(p *pending) bool { return p.task != nil })
+	heads := tallies{of: make(map[string]*tally, 1), ask: guarded || tasks}
 	for _, p := range group {
 		if guarded || len(group) > 1 && p.compound() {
-			err = w.guard(ctx, heads, p)
-		} else if p.out, p.err = w.one(ctx, heads, p); p.err != nil && (p.compound() || !foreseen(p.err)) {
-			if len(group) > 1 {
+			err = w.guard(ctx, &heads, p)
+		} else if p.out, p.err = w.one(ctx, &heads, p); p.err != nil && (p.compound() || !foreseen(p.err)) {
+			astray := !heads.ask && !foreseen(p.err) // perhaps a head is not as it was known
+			if astray {
+				w.latest.forget()
+			}
+			if astray || len(group) > 1 {
 				return false, nil
 			}
 			err = p.err // and the rollback undoes it
@@ -193,35 +198,24 @@ func (w *committer) attempt(group []*pending, guarded bool) (done bool, err erro
 			return true, err
 		}
 	}
-	for account, t := range heads {
-		if t.Seq == t.was {
-			continue
-		}
-		n, err := w.conn.exec(ctx, "UPDATE head SET seq = ?2 WHERE account_id = ?1 AND seq = ?3 AND state = 'active'", account, t.Seq, t.was)
-		if err != nil {
+	for account, t := range heads.of {
+		same, err := w.raise(ctx, account, t)
+		if err != nil && !errors.Is(err, errMoved) {
 			return true, err
 		}
-		if n != 1 {
+		if !same && !heads.ask {
+			w.latest.forget()
+			return false, nil
+		}
+		if !same {
 			return true, errors.New("the head moved under its lock")
 		}
 	}
-	age := w.latest.began()
-	if err := w.conn.commit(ctx); err != nil {
-		w.latest.forget() // who knows
-		return true, err
-	}
-	// Before anybody is told of the commit.
-	for account, t := range heads {
-		w.latest.saw(age, account, t.Position)
-	}
-	if slices.ContainsFunc(group, func(p *pending) bool { return p.task != nil }) {
-		w.latest.forget()
-	}
-	return true, nil
+	return true, w.latest.commits(heads.of, tasks, func() error { return w.conn.commit(ctx) })
 }
 
 // guard makes a write in its savepoint. The error returned is everybody's.
-func (w *committer) guard(ctx context.Context, heads map[string]*tally, p *pending) error {
+func (w *committer) guard(ctx context.Context, heads *tallies, p *pending) error {
 	if err := w.conn.control(ctx, "SAVEPOINT one"); err != nil {
 		return err
 	}
@@ -233,7 +227,7 @@ func (w *committer) guard(ctx context.Context, heads map[string]*tally, p *pendi
 	return w.conn.control(ctx, "RELEASE one")
 }
 
-func (w *committer) one(ctx context.Context, heads map[string]*tally, p *pending) (Committed, error) {
+func (w *committer) one(ctx context.Context, heads *tallies, p *pending) (Committed, error) {
 	defer func(since time.Time) { p.spent = effort * time.Since(since) }(time.Now())
 	if p.task != nil {
 		return Committed{}, p.task(ctx, w.conn)

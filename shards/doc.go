@@ -25,7 +25,7 @@
 //  5. A read never answers from before the bookmark it was given; bookmarks of
 //     one account never go back.
 //  6. Writes of a fenced or departed account are refused inside the shard, by
-//     the head row, however stale the router is; the Handle looks the account
+//     the head row (which on SQLite only the shard's writer changes), however stale the router is; the Handle looks the account
 //     up again and tries once more, within the request's deadline.
 //  7. Loaders live for one response, never longer. Every cache key contains
 //     the account.

@@ -115,7 +115,7 @@ func headOf(b *builder, since int64) {
 	b.WriteString("SELECT seq, epoch, state, trimmed, " + end + " FROM head WHERE account_id = " + b.account)
 }
 
-// head returns the statement that every read begins with.
+// head returns the statement that reads the head, before all others of its read.
 func (o *beginning) head(d dialect) Statement {
 	b := newBuilder(d, o.account)
 	headOf(b, o.since)

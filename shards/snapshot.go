@@ -90,8 +90,8 @@ func (s *Snapshot) waits() (goesOn func()) {
 	return s.handle.turn.Served(s.shard.engine.here())
 }
 
-// open begins the read with its first statements. The head is read in the same
-// transaction as all that follow, before them.
+// open begins the read with its first statements. The head is that of the same
+// snapshot as all that follow, and judged before them.
 func (s *Snapshot) open(ctx context.Context, first []question) error {
 	h := s.handle
 	at, proven, strong := h.required()

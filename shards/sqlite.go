@@ -53,12 +53,11 @@ var writerPragmas = []string{
 // of all pages. The writer's frames are written together.
 const writerMode = "&_journal_mode=WAL&vfs=" + walvfs.Name
 
-// A reader's cache is small on purpose: each commit makes it drop the cache,
+// A reader's file is open for reading only. query_only would refuse BEGIN IMMEDIATE,
+// which is for writing as far as the temporary database goes. Its cache is small on purpose: each commit makes it drop the cache,
 // and the operating system's holds the file anyway (BenchmarkReaders). The
 // driver has one cache for all connections of a process, of their sizes together.
-var readerPragmas = []string{
-	"query_only(1)", "busy_timeout(5000)", "temp_store(MEMORY)", "cache_size(-1000)", "mmap_size(0)",
-}
+var readerPragmas = []string{"busy_timeout(5000)", "temp_store(MEMORY)", "cache_size(-1000)", "mmap_size(0)"}
 
 // openSQLite opens the file at path. It makes and migrates it if opts.Create is set.
 func openSQLite(ctx context.Context, path string, opts Options) (*sqliteEngine, error) {
@@ -192,7 +191,10 @@ func (e *sqliteEngine) here() bool { return true }
 
 func (e *sqliteEngine) tables() map[string]*Table { return e.schema }
 
-func (e *sqliteEngine) newest(account string) (Position, bool) { return e.latest.get(account) }
+func (e *sqliteEngine) newest(account string) (Position, bool) {
+	h, known, _ := e.latest.begins(account)
+	return h.Position, known
+}
 
 func (e *sqliteEngine) commit(ctx context.Context, account string, w *Write) (Committed, error) {
 	return e.writes.commit(ctx, account, w)
@@ -231,16 +233,24 @@ func (e *sqliteEngine) begin(ctx context.Context, o *beginning) (read, error) {
 	return r, nil
 }
 
+// open takes the snapshot, and asks it for the head only where that is not known.
 func (r sqliteRead) open(ctx context.Context, o *beginning) error {
-	age := r.engine.latest.began()
-	if err := r.conn.begin(ctx, "BEGIN"); err != nil {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
-	h, err := readHead(ctx, r.conn, o)
-	if err != nil {
+	h, known, age := r.engine.latest.begins(o.account)
+	// Where the file is open for reading only, IMMEDIATE takes a snapshot at once, and
+	// not the writer's lock.
+	if err := r.conn.begin(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
-	r.engine.latest.saw(age, o.account, h.Position)
+	if o.since != 0 && o.since != h.Epoch || !known || !r.engine.latest.still(age, o.account, h) {
+		var err error
+		if h, err = readHead(ctx, r.conn, o); err != nil {
+			return err
+		}
+		r.engine.latest.saw(age, o.account, h)
+	}
 	if err := o.admit(h); err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func TestSettings(t *testing.T) {
 		}, "journal_mode=wal page_size=8192 synchronous=2 foreign_keys=1 wal_autocheckpoint=0 cache_size=-8000 temp_store=2 mmap_size=0 busy_timeout=5000 journal_size_limit=67108864"},
 		"reader": {func(text string) (value string, err error) {
 			return value, reader.query(ctx, Statement{SQL: text}, func(row scanner) error { value = fmt.Sprint(row.(result)[0]); return nil })
-		}, "query_only=1 cache_size=-1000 temp_store=2 mmap_size=0 busy_timeout=5000"},
+		}, "cache_size=-1000 temp_store=2 mmap_size=0 busy_timeout=5000"},
 		"checkpointer": {func(text string) (value string, err error) {
 			return value, e.wal.db.QueryRowContext(ctx, text).Scan(&value)
 		}, "synchronous=2 wal_autocheckpoint=0 busy_timeout=0"},
@@ -44,6 +44,45 @@ func TestSettings(t *testing.T) {
 				t.Errorf("%s: %s is %s, %v; want %s", name, pragma, got, err, want)
 			}
 		}
+	}
+}
+
+// A reader can't write to the file, whatever it is told to.
+func TestAReaderCanNotWrite(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, Options{})
+	e := s.engine.(*sqliteEngine)
+	reader, err := e.acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.release(reader)
+	for _, text := range []string{"UPDATE head SET seq = 7", "CREATE TABLE t (x)", "PRAGMA user_version = 7"} {
+		if _, err := reader.exec(t.Context(), text); err == nil || !strings.Contains(err.Error(), "readonly") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// On a reader's connection BEGIN IMMEDIATE takes the snapshot, before any statement.
+func TestAReaderBeginsWithItsSnapshot(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, Options{})
+	h := s.testHandle(t, "a")
+	e := s.engine.(*sqliteEngine)
+	reader, err := e.acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.release(reader)
+	if err := reader.begin(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Commit(t.Context(), &Write{Ops: []Op{createGroup("g1", "G")}}); err != nil {
+		t.Fatal(err)
+	}
+	if is, err := readHead(t.Context(), reader, &beginning{account: "a"}); err != nil || is.Seq != 0 {
+		t.Errorf("it sees write %d, %v, which came later", is.Seq, err)
 	}
 }
 

@@ -48,12 +48,12 @@ func TestStatementsAreBounded(t *testing.T) {
 	}
 	c := <-e.free
 	e.free <- c
-	begin, _ := c.stmts.Peek("BEGIN")
+	begin, _ := c.stmts.Peek("BEGIN IMMEDIATE")
 	askVariously(t, h)
 	if n := c.stmts.Len(); n != maxStatements {
 		t.Errorf("%d statements are kept, want %d", n, maxStatements)
 	}
-	if now, _ := c.stmts.Peek("BEGIN"); now == nil || now != begin {
+	if now, _ := c.stmts.Peek("BEGIN IMMEDIATE"); now == nil || now != begin {
 		t.Error("what each read needs was prepared again")
 	}
 	used := func() int {
