@@ -148,7 +148,7 @@ func (c *checkpointer) shorten() error {
 			return nil
 		}
 		if w.copied >= before { // so no read is older than this
-			if w, err = c.catchUp(w, 2*limit); err != nil || w.size < before { // as above
+			if w, err = c.catchUp(w); err != nil || w.size < before { // as above
 				return err
 			}
 			if done, err := c.renew("RESTART"); done || err != nil {
@@ -173,19 +173,21 @@ func (c *checkpointer) due() int64 {
 }
 
 // catchUp puts on disk what was copied, and copies what came meanwhile, until
-// little comes or the WAL has most bytes: what is left of both is done while writers
-// wait. SQLite syncs the file only behind the last frame.
-func (c *checkpointer) catchUp(w wal, most int64) (_ wal, err error) {
-	for {
-		size := w.size
+// little comes: what is left of both is done while writers wait. SQLite syncs the file
+// only behind the last frame. A WAL that has become long all the same is not caught up
+// with: its writers are so fast that as much is left each time, most of it the same pages.
+func (c *checkpointer) catchUp(w wal) (_ wal, err error) {
+	for grew := int64(little); grew >= little && w.size <= maxBusyWAL; {
 		if err := c.file.Sync(); err != nil {
 			return w, err
 		}
-		// Where writers are faster it would never end.
-		if w, err = c.checkpoint("PASSIVE"); err != nil || w.size-size < little || w.size > most {
+		before := w.size
+		if w, err = c.checkpoint("PASSIVE"); err != nil {
 			return w, err
 		}
+		grew = w.size - before
 	}
+	return w, nil
 }
 
 // empty gives back the WAL's place on the disk.

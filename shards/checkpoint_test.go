@@ -259,6 +259,32 @@ func TestAWALThatGrowsFastIsCopiedLater(t *testing.T) {
 	}
 }
 
+// A WAL that has become long while it was copied is begun anew without more ado.
+func TestALongWALIsNotCaughtUpWith(t *testing.T) {
+	t.Parallel()
+	s := openTest(t, Options{})
+	h := s.testHandle(t, "a")
+	n := 0
+	s.writeMiB(t, h, &n)
+	other := s.secondCheckpointer(t)
+	var err error
+	if other.file, err = os.Open(s.Spec.DSN); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		size int64
+		all  bool
+	}{{maxBusyWAL + 1, false}, {maxBusyWAL, true}} {
+		if _, err := other.catchUp(wal{size: test.size}); err != nil {
+			t.Fatal(err)
+		}
+		w, err := other.checkpoint("NOOP")
+		if err != nil || w.copied != w.size && test.all || w.copied > 0 && !test.all {
+			t.Errorf("with %d bytes %d are copied, %v", test.size, w.copied, err)
+		}
+	}
+}
+
 // Where nobody writes any more the WAL is emptied; when the shard is closed it goes.
 func TestTheWALGoes(t *testing.T) {
 	t.Parallel()
