@@ -40,7 +40,7 @@ const (
 	idleAfter = time.Minute
 	// A WAL that was begun anew so lately becomes so long: the more there is of it, the
 	// more of its pages are in it twice and are copied once.
-	maxBusyWAL = 16 << 20
+	maxBusyWAL = 24 << 20
 	busyWithin = 60 * time.Millisecond
 	// renewPatience is how long writers wait for reads from the WAL to end that
 	// began a moment ago. Most take a few milliseconds.
