@@ -25,8 +25,9 @@
 //  5. A read never answers from before the bookmark it was given; bookmarks of
 //     one account never go back.
 //  6. Writes of a fenced or departed account are refused inside the shard, by
-//     the head row (which on SQLite only the shard's writer changes), however stale the router is; the Handle looks the account
-//     up again and tries once more, within the request's deadline.
+//     the head row, however stale the router is; the Handle looks the account
+//     up again and tries once more, within the request's deadline. On SQLite
+//     only the shard's writer may change a head, by whatever is done to it.
 //  7. Loaders live for one response, never longer. Every cache key contains
 //     the account.
 //  8. An acknowledged write is on disk: synchronous=FULL, and on PostgreSQL

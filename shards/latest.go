@@ -3,8 +3,8 @@ package shards
 import "sync"
 
 // latest are the newest heads of accounts, as far as they are known without asking
-// the database: for an engine where one goroutine alone writes to it, whatever else
-// changes heads by a task of its. It is safe for concurrent use.
+// the database: for an engine where one goroutine alone writes to it, tasks of operators
+// included. It is safe for concurrent use.
 type latest struct {
 	mu    sync.Mutex
 	known map[string]head

@@ -54,9 +54,10 @@ var writerPragmas = []string{
 const writerMode = "&_journal_mode=WAL&vfs=" + walvfs.Name
 
 // A reader's file is open for reading only. query_only would refuse BEGIN IMMEDIATE,
-// which is for writing as far as the temporary database goes. Its cache is small on purpose: each commit makes it drop the cache,
-// and the operating system's holds the file anyway (BenchmarkReaders). The
-// driver has one cache for all connections of a process, of their sizes together.
+// which is for writing as far as the temporary database goes. Its cache is small on
+// purpose: each commit makes it drop the cache, and the operating system's holds the
+// file anyway (BenchmarkReaders). The driver has one cache for all connections of a
+// process, of their sizes together.
 var readerPragmas = []string{"busy_timeout(5000)", "temp_store(MEMORY)", "cache_size(-1000)", "mmap_size(0)"}
 
 // openSQLite opens the file at path. It makes and migrates it if opts.Create is set.
