@@ -24,10 +24,10 @@ type timed struct {
 	cancel context.CancelFunc
 }
 
-// withTimeout returns a context that ends after a while, with its parent, or by end.
-func withTimeout(parent context.Context, after time.Duration) *deadline {
-	d := &deadline{Context: parent, at: time.Now().Add(after)}
-	if earlier, ok := parent.Deadline(); ok && earlier.Before(d.at) {
+// begin returns d as a context that ends at a time, with its parent, or by end.
+func (d *deadline) begin(parent context.Context, at time.Time) *deadline {
+	d.Context, d.at = parent, at
+	if earlier, ok := parent.Deadline(); ok && earlier.Before(at) {
 		d.at = earlier
 	}
 	return d

@@ -28,22 +28,22 @@ func TestADeadlineEndsAsAContextDoes(t *testing.T) {
 		"by its cause": func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) },
 	}
 	for what, way := range ways {
-		if err := way(withTimeout(context.Background(), time.Millisecond)); !errors.Is(err, context.DeadlineExceeded) {
+		if err := way(new(deadline).begin(context.Background(), time.Now().Add(time.Millisecond))); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%s, by the time: got %v", what, err)
 		}
-		ended := withTimeout(context.Background(), time.Hour)
+		ended := new(deadline).begin(context.Background(), time.Now().Add(time.Hour))
 		ended.end()
 		if err := way(ended); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s, by end: got %v", what, err)
 		}
-		ending := withTimeout(context.Background(), time.Hour)
+		ending := new(deadline).begin(context.Background(), time.Now().Add(time.Hour))
 		ending.Done()
 		go ending.end()
 		if err := way(ending); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s, by end while somebody waits: got %v", what, err)
 		}
 		parent, cancel := context.WithCancelCause(context.Background())
-		of := withTimeout(parent, time.Hour)
+		of := new(deadline).begin(parent, time.Now().Add(time.Hour))
 		go cancel(errNoResponse)
 		if err := way(of); !errors.Is(err, context.Canceled) && !errors.Is(err, errNoResponse) {
 			t.Errorf("%s, with its parent: got %v", what, err)
@@ -52,10 +52,10 @@ func TestADeadlineEndsAsAContextDoes(t *testing.T) {
 	parent, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	want, _ := parent.Deadline()
-	if at, ok := withTimeout(parent, time.Hour).Deadline(); !ok || !at.Equal(want) {
+	if at, ok := new(deadline).begin(parent, time.Now().Add(time.Hour)).Deadline(); !ok || !at.Equal(want) {
 		t.Errorf("got %v, %v, want the parent's %v", at, ok, want)
 	}
-	if d := withTimeout(context.Background(), time.Hour); d.Err() != nil || d.timed.Load() != nil {
+	if d := new(deadline).begin(context.Background(), time.Now().Add(time.Hour)); d.Err() != nil || d.timed.Load() != nil {
 		t.Error("a timer for nobody")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"time"
 
 	"gatehouse/shards"
 )
@@ -13,25 +14,33 @@ import (
 const requestIDHeader = "X-Request-Id"
 
 // exchange is what the log will say of one request and its response, or of one
-// operation on a socket. One goroutine at a time uses it.
+// operation on a socket, and the context of that: a request has one object for all
+// that the edge keeps of it. One goroutine at a time uses it, but as a context.
 type exchange struct {
-	observer  Observer
-	id        string
-	protocol  string // http, sse or websocket
-	account   string
-	kind      string         // query, mutation or subscription
-	name      string         // of the operation
-	handle    *shards.Handle // knows the node of its last read; may be nil
-	code      string
-	reference string
-	err       error
-	stack     string
+	context.Context // around it
+	observer        *Observer
+	id              string
+	began           time.Time
+	protocol        string // http, sse or websocket
+	account         string
+	kind            string         // query, mutation or subscription
+	name            string         // of the operation
+	handle          *shards.Handle // knows the node of its last read; may be nil
+	code            string
+	reference       string
+	err             error
+	stack           string
+	limit           deadline // of a request with a single response
 }
 
 type exchangeKey struct{}
 
-func withExchange(ctx context.Context, x *exchange) context.Context {
-	return context.WithValue(ctx, exchangeKey{}, x)
+// Value implements context.Context.
+func (x *exchange) Value(key any) any {
+	if key == (exchangeKey{}) {
+		return x
+	}
+	return x.Context.Value(key)
 }
 
 // exchangeFrom returns the context's exchange, nil where there is none.
@@ -40,10 +49,12 @@ func exchangeFrom(ctx context.Context) *exchange {
 	return x
 }
 
-// operation returns the exchange of a socket's n-th operation. Its id is the
-// request's in the account's history, too.
-func (x *exchange) operation(n int) *exchange {
-	return &exchange{observer: x.observer, id: x.id + "." + strconv.Itoa(n), protocol: x.protocol, account: x.account}
+// operation returns the exchange of a socket's n-th operation, inside ctx. Its id is
+// the request's in the account's history, too.
+func (x *exchange) operation(ctx context.Context, n int) *exchange {
+	return &exchange{
+		Context: ctx, observer: x.observer, id: x.id + "." + strconv.Itoa(n), began: time.Now(), protocol: x.protocol, account: x.account,
+	}
 }
 
 // refused notes how the request was answered.

@@ -48,8 +48,6 @@ type Config struct {
 	// Origins are those of the pages that may open a socket, beside the endpoint's
 	// own; as for CORS, which does not cover sockets.
 	Origins []string
-	// Now is the clock of the log; time.Now where nil.
-	Now func() time.Time
 }
 
 // Executor is what the edge needs of resolvers. It is safe for concurrent use.
@@ -104,7 +102,7 @@ func NewHandler(c Config) *Handler {
 	if h.timeout == 0 {
 		h.timeout = DefaultTimeout
 	}
-	return &Handler{Observe(h, Observer{Log: c.Log, Now: c.Now}), h.streams}
+	return &Handler{Observe(h, Observer{Log: c.Log}), h.streams}
 }
 
 // Handler is a GraphQL endpoint.
@@ -134,7 +132,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	timeout, err := timeoutOf(r.Header, h.timeout)
-	ctx := withTimeout(r.Context(), timeout)
+	x := exchangeFrom(r.Context())
+	ctx := x.limit.begin(r.Context(), x.began.Add(timeout))
 	defer ctx.end()
 	if r.Method != http.MethodGet {
 		boundReading(ctx, w)
@@ -151,7 +150,6 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(ctx, w, mediaType, nil, challenge(r.Header, err))
 		return
 	}
-	x := exchangeFrom(ctx)
 	x.account, request.ID = request.Caller.Account.ID, x.id
 	if err := h.pipeline.limits.open(request); err != nil { // before anything of the body is read
 		refuse(ctx, w, mediaType, request, err)

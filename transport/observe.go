@@ -33,8 +33,6 @@ type Served struct {
 type Observer struct {
 	// Log gets one line for each request.
 	Log *slog.Logger
-	// Now is the clock; time.Now where nil.
-	Now func() time.Time
 	// Served is called for each request once it is answered, from its goroutine.
 	Served func(Served)
 }
@@ -46,9 +44,6 @@ func Observe(next http.Handler, o Observer) http.Handler {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
 	if o.Served == nil {
 		o.Served = func(Served) {}
 	}
@@ -57,12 +52,13 @@ func Observe(next http.Handler, o Observer) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		start := o.Now()
-		rec := &recorder{ResponseWriter: w, exchange: exchange{observer: o, id: requestID(r.Header), protocol: "http"}}
+		rec := &recorder{ResponseWriter: w, exchange: exchange{
+			Context: r.Context(), observer: &o, id: requestID(r.Header), began: time.Now(), protocol: "http",
+		}}
 		x := &rec.exchange
 		w.Header()[requestIDHeader] = []string{x.id}
-		abort := rec.serve(next, r.WithContext(withExchange(r.Context(), x)), x)
-		x.answered(r, rec, o.Now().Sub(start))
+		abort := rec.serve(next, r.WithContext(x), x)
+		x.answered(r, rec)
 		if abort {
 			panic(http.ErrAbortHandler) // net/http closes the connection and logs nothing
 		}
@@ -97,7 +93,7 @@ func (rec *recorder) serve(next http.Handler, r *http.Request, x *exchange) (abo
 }
 
 // answered tells of a request.
-func (x *exchange) answered(r *http.Request, rec *recorder, took time.Duration) {
+func (x *exchange) answered(r *http.Request, rec *recorder) {
 	status := rec.status
 	if status == 0 { // net/http sends it by itself
 		status = http.StatusOK
@@ -113,13 +109,13 @@ func (x *exchange) answered(r *http.Request, rec *recorder, took time.Duration) 
 		level = slog.LevelWarn
 	}
 	// The path without its query string, which holds documents (invariant 4).
-	x.tell(r.Context(), level, "request", took,
+	x.tell(r.Context(), level, "request",
 		slog.String("method", cut(r.Method, 20)), slog.String("path", cut(r.URL.Path, maxLogged)),
 		slog.Int("status", status), slog.Int64("bytes", rec.bytes))
 }
 
 // finished tells of an operation on a socket.
-func (x *exchange) finished(ctx context.Context, took time.Duration) {
+func (x *exchange) finished(ctx context.Context) {
 	level := slog.LevelInfo
 	switch x.code {
 	case "":
@@ -128,10 +124,11 @@ func (x *exchange) finished(ctx context.Context, took time.Duration) {
 	default:
 		level = slog.LevelWarn
 	}
-	x.tell(ctx, level, "operation", took)
+	x.tell(ctx, level, "operation")
 }
 
-func (x *exchange) tell(ctx context.Context, level slog.Level, message string, took time.Duration, attrs ...slog.Attr) {
+func (x *exchange) tell(ctx context.Context, level slog.Level, message string, attrs ...slog.Attr) {
+	took := time.Since(x.began)
 	x.observer.Served(Served{Protocol: x.protocol, Kind: x.kind, Code: x.code, Took: took})
 	if !x.observer.Log.Enabled(ctx, level) {
 		return

@@ -95,11 +95,10 @@ func (s *socket) subscribe(ctx context.Context, m message) error {
 		}
 		return err
 	}
-	x := exchangeFrom(ctx).operation(n)
+	x := exchangeFrom(ctx).operation(ctx, n)
 	s.operations.running.Go(func() {
 		defer cancel()
-		start := time.Now()
-		failed, done := s.run(withExchange(ctx, x), params, m.id)
+		failed, done := s.run(x, params, m.id)
 		// Forgotten first: the client may use the id again at once.
 		s.operations.remove(m.id, n)
 		switch {
@@ -108,7 +107,7 @@ func (s *socket) subscribe(ctx context.Context, m message) error {
 		case done:
 			s.send(ctx, messageOf("complete", m.id, nil))
 		}
-		x.finished(ctx, time.Since(start))
+		x.finished(ctx)
 	})
 	return nil
 }
