@@ -65,7 +65,7 @@ func (c *serveCommand) run(ctx context.Context, _, stderr io.Writer) error {
 	h.check.Store(&check)
 	f := front{
 		listener: listener, handler: m.inFlight(gateway), stop: gateway.stop, certificate: files.certificate,
-		h2c: config.HTTP.H2C, idle: config.HTTP.IdleTimeout, drain: config.HTTP.Drain,
+		h2c: config.HTTP.H2C, idle: config.HTTP.IdleTimeout, reading: config.Limits.Timeout, drain: config.HTTP.Drain,
 	}
 	return serve(ctx, o, f, h, log, func() {
 		if !tokens {

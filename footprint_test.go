@@ -21,8 +21,8 @@ import (
 // metrics, budgets and turns: a fifth above what it does. A client by id has its
 // group and its owner, three statements behind the head.
 const (
-	mostOfAHit  = 22
-	mostOfAByID = 480
+	mostOfAHit  = 20
+	mostOfAByID = 440
 )
 
 // TestReadsStayLight counts objects, which are the same on every machine. No

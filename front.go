@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"gatehouse/transport"
 )
 
 // front is the public side of the gateway: where it listens and how it speaks.
@@ -23,6 +25,8 @@ type front struct {
 	// idle is for how long a connection without a request stays open. It must be
 	// longer than the proxy in front keeps one; defaultIdle where 0.
 	idle time.Duration
+	// reading bounds how long a request comes in; transport.DefaultTimeout where 0.
+	reading time.Duration
 	// drain is for how long connections are still accepted after the signal to
 	// stop, while the instance says that it is not ready.
 	drain time.Duration
@@ -33,20 +37,22 @@ const (
 	// defaultDrain is long enough for clients in the middle of something to see
 	// that their connection is about to close.
 	defaultDrain = 500 * time.Millisecond
+	// maxHeaderTime is how long a header may take, however long a body may.
+	maxHeaderTime = 5 * time.Second
 )
 
 // server returns what serves the front; base is the context of its requests.
 func (f *front) server(base context.Context, stopping *atomic.Bool, log *slog.Logger) *http.Server {
 	s := &http.Server{
-		Handler:           closeWhen(stopping, f.handler),
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       30 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       f.idle,
-		MaxHeaderBytes:    32 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-		BaseContext:       func(net.Listener) context.Context { return base },
-		Protocols:         &http.Protocols{},
+		Handler:        closeWhen(stopping, f.handler),
+		ReadTimeout:    f.reading,
+		WriteTimeout:   30 * time.Second,
+		IdleTimeout:    f.idle,
+		MaxHeaderBytes: 32 << 10,
+		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		BaseContext:    func(net.Listener) context.Context { return base },
+		ConnContext:    transport.Connected,
+		Protocols:      &http.Protocols{},
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: 100,
 			SendPingTimeout:      30 * time.Second, // finds clients that are gone without a word
@@ -55,6 +61,15 @@ func (f *front) server(base context.Context, stopping *atomic.Bool, log *slog.Lo
 	}
 	if s.IdleTimeout == 0 {
 		s.IdleTimeout = defaultIdle
+	}
+	if s.ReadTimeout == 0 {
+		s.ReadTimeout = transport.DefaultTimeout
+	}
+	// Where a request has less time, that is up to the handler: net/http's also bounds
+	// the handshake, and how soon a connection sends something.
+	s.ReadTimeout = max(s.ReadTimeout, maxHeaderTime)
+	if s.ReadTimeout > maxHeaderTime {
+		s.ReadHeaderTimeout = maxHeaderTime
 	}
 	s.Protocols.SetHTTP1(true)
 	s.Protocols.SetUnencryptedHTTP2(f.h2c)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -8,14 +9,18 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"io"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"gatehouse/transport"
 )
 
 // writeCertificate writes a new pair for 127.0.0.1 and returns what trusts it.
@@ -183,5 +188,49 @@ func TestHeadersAreBounded(t *testing.T) {
 				t.Errorf("a slow header: %v", err)
 			}
 		}()
+	}
+}
+
+// TestBodiesAreBoundedInTime: net/http reads what is left of a body before it answers.
+// A body has its time from its header, however long the connection was open before.
+func TestBodiesAreBoundedInTime(t *testing.T) {
+	t.Parallel()
+	s := startServe(t, newFolder(t))
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(3 * time.Second)
+	sent := time.Now()
+	if _, err := io.WriteString(conn, "POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if waited := time.Since(sent); waited < transport.DefaultTimeout-500*time.Millisecond {
+		t.Errorf("the body had %v", waited)
+	}
+	if response.StatusCode != http.StatusUnauthorized || !response.Close {
+		t.Errorf("got %d, and the connection stays open: %v", response.StatusCode, !response.Close)
+	}
+}
+
+// A request may be given long to come in; its header is not.
+func TestReadingTakesNoLongerThanARequest(t *testing.T) {
+	t.Parallel()
+	for reading, want := range map[time.Duration][2]time.Duration{
+		0: {transport.DefaultTimeout, 0}, time.Second: {maxHeaderTime, 0}, time.Minute: {time.Minute, maxHeaderTime},
+	} {
+		s := (&front{reading: reading}).server(t.Context(), &atomic.Bool{}, slog.New(slog.DiscardHandler))
+		if got := [2]time.Duration{s.ReadTimeout, s.ReadHeaderTimeout}; got != want {
+			t.Errorf("%v: got %v", reading, got)
+		}
 	}
 }

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"gatehouse/transport"
 )
 
 // task is an order to a process that serves a contestant.
@@ -59,7 +61,10 @@ func serve(in io.Reader, out io.Writer) error {
 			return nil, nil, err
 		}
 		var profile bytes.Buffer
-		server := &http.Server{Handler: p.handler}
+		server := &http.Server{ // as serve has it
+			Handler: p.handler, ReadTimeout: transport.DefaultTimeout, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+			ConnContext: transport.Connected,
+		}
 		go server.Serve(listener) // until Close
 		answer := func(o order) (r reading, err error) {
 			op := operationNamed(o.Operation)

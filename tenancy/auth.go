@@ -117,7 +117,7 @@ func (a *Authenticator) bearerOfKey(ctx context.Context, text string) (*Caller, 
 		return nil, err
 	}
 	return &Caller{
-		Account: account, Actor: shards.Actor{Kind: shards.ActorAPIKey, ID: key.ID, Name: key.Name},
+		Account: *account, Actor: shards.Actor{Kind: shards.ActorAPIKey, ID: key.ID, Name: key.Name},
 		Scopes: key.Scopes, KeyTrustedOnly: key.TrustedOnly,
 		Credential: key.credential, ExpiresAt: key.ExpiresAt.Time,
 	}, nil
@@ -143,30 +143,30 @@ func (a *Authenticator) confirm(ctx context.Context, caller *Caller) (*Caller, e
 	if errors.Is(err, ErrNotFound) {
 		return nil, bad(err)
 	}
-	if err != nil || account == caller.Account {
+	if err != nil || *account == caller.Account {
 		return caller, err
 	}
 	now := *caller
-	now.Account = account
+	now.Account = *account
 	return &now, nil
 }
 
-// account returns an account that may be served here. ErrNotFound stands for
-// unknown and for closed. The region comes before the state: a gateway
-// outside the region says nothing about the account.
-func (a *Authenticator) account(ctx context.Context, id string) (Account, error) {
-	account, err := a.directory.Lookup(ctx, id)
+// account returns an account that may be served here; it is shared, and must not be
+// changed. ErrNotFound stands for unknown and for closed. The region comes before the
+// state: a gateway outside the region says nothing about the account.
+func (a *Authenticator) account(ctx context.Context, id string) (*Account, error) {
+	account, err := a.directory.accounts.get(ctx, id)
 	switch {
 	case err != nil:
-		return Account{}, err
+		return nil, err
 	case account.State == Closed:
-		return Account{}, ErrNotFound
+		return nil, ErrNotFound
 	case !slices.ContainsFunc(a.regions, account.Residency.Allows) && !slices.Contains(a.regions, AnyRegion):
-		return Account{}, &shards.Error{Code: shards.Misdirected, Message: "this account is served in another region"}
+		return nil, &shards.Error{Code: shards.Misdirected, Message: "this account is served in another region"}
 	case account.State == Suspended:
-		return Account{}, &shards.Error{Code: shards.AccountSuspended, Message: "this account is suspended"}
+		return nil, &shards.Error{Code: shards.AccountSuspended, Message: "this account is suspended"}
 	case account.State != Active:
-		return Account{}, fmt.Errorf("the account %s is in an unknown state: %w", id, ErrNotFound)
+		return nil, fmt.Errorf("the account %s is in an unknown state: %w", id, ErrNotFound)
 	}
 	return account, nil
 }

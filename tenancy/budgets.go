@@ -88,7 +88,8 @@ type Cost struct {
 	Throttle  Throttle `json:"throttle"`
 }
 
-// Spending is one request's part of a budget. One goroutine uses it at a time.
+// Spending is one request's part of a budget; the zero value is of nobody's, and may
+// take anything. One goroutine uses it at a time.
 type Spending struct {
 	budgets     *Budgets
 	key         budgetKey
@@ -98,8 +99,8 @@ type Spending struct {
 }
 
 // Begin returns a spending of the caller's that has taken nothing yet.
-func (b *Budgets) Begin(c *Caller) *Spending {
-	s := &Spending{budgets: b, key: budgetKey{c.Account.ID, c.Credential}, rate: b.options.Points, burst: b.options.Burst}
+func (b *Budgets) Begin(c *Caller) Spending {
+	s := Spending{budgets: b, key: budgetKey{c.Account.ID, c.Credential}, rate: b.options.Points, burst: b.options.Burst}
 	if n := c.Account.Limits.Points; n > 0 {
 		s.rate = n
 	}
@@ -108,6 +109,9 @@ func (b *Budgets) Begin(c *Caller) *Spending {
 	}
 	return s
 }
+
+// Counted reports whether the spending is of a budget.
+func (s *Spending) Counted() bool { return s.budgets != nil }
 
 // Request takes what the request may cost, all in all: another Request takes
 // what is more. RATE_LIMITED, with nothing taken, where the budget does not
@@ -119,6 +123,9 @@ func (s *Spending) Request(cost int64) error { return s.request(cost, cost) }
 func (s *Spending) Spare(cost int64) error { return s.request(cost, s.taken) }
 
 func (s *Spending) request(cost, actual int64) error {
+	if !s.Counted() {
+		return nil
+	}
 	s.cost.Requested = cost
 	if cost > s.burst {
 		s.move(0, 0)
@@ -139,16 +146,21 @@ func (s *Spending) request(cost, actual int64) error {
 // Settle says what the request has cost so far: what was taken for nothing is
 // given back, and what was not foreseen is taken, into debt if need be.
 func (s *Spending) Settle(actual int64) {
-	if s.cost.Actual = actual; actual == s.taken {
+	if s.cost.Actual = actual; actual == s.taken || !s.Counted() {
 		return
 	}
 	s.owe(actual - s.taken)
 	s.taken = actual
 }
 
-// Cost returns what the request took, and the budget as it was then. It is not
-// to be changed, and is another one once more is taken.
-func (s *Spending) Cost() *Cost { return &s.cost }
+// Cost returns what the request took, and the budget as it was then; nil where nobody
+// counts. It is not to be changed, and is another one once more is taken.
+func (s *Spending) Cost() *Cost {
+	if !s.Counted() {
+		return nil
+	}
+	return &s.cost
+}
 
 // move takes points from a budget that has so many, and reports whether it had.
 func (s *Spending) move(has, points int64) bool {

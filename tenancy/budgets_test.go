@@ -10,6 +10,12 @@ import (
 	"gatehouse/shards"
 )
 
+// begun is Begin, to be used at once.
+func begun(b *Budgets, c *Caller) *Spending {
+	s := b.Begin(c)
+	return &s
+}
+
 func callerOf(account, credential string, limits Limits) *Caller {
 	return &Caller{Account: Account{ID: account, Limits: limits}, Credential: credential}
 }
@@ -19,7 +25,7 @@ func TestABudgetIsSpentAndRestored(t *testing.T) {
 	c := newClock()
 	b := NewBudgets(BudgetOptions{Points: 10, Burst: 100, Now: c.now})
 	me := callerOf("a", "key:1", Limits{})
-	s := b.Begin(me)
+	s := begun(b, me)
 	must(t, s.Request(1)) // before anything is known
 	must(t, s.Request(60))
 	if got, want := *s.Cost(), (Cost{60, 60, Throttle{100, 40, 10}}); got != want {
@@ -33,7 +39,7 @@ func TestABudgetIsSpentAndRestored(t *testing.T) {
 	if got := s.Cost().Throttle.Remaining; got != 65 {
 		t.Errorf("%d remain", got)
 	}
-	refused := b.Begin(me)
+	refused := begun(b, me)
 	err := refused.Request(90)
 	var limited *shards.Error
 	if !errors.As(err, &limited) || limited.Code != shards.RateLimited || limited.RetryAfter != 2500*time.Millisecond {
@@ -43,13 +49,13 @@ func TestABudgetIsSpentAndRestored(t *testing.T) {
 		t.Errorf("refused %+v, want %+v", got, want)
 	}
 	c.advance(2500 * time.Millisecond)
-	must(t, b.Begin(me).Request(90))
+	must(t, begun(b, me).Request(90))
 	c.advance(time.Hour)
-	if err := b.Begin(me).Request(101); shards.CodeOf(err) != shards.CostLimit {
+	if err := begun(b, me).Request(101); shards.CodeOf(err) != shards.CostLimit {
 		t.Errorf("more than there can ever be: %v", err)
 	}
-	must(t, b.Begin(me).Request(100)) // and no more than the burst has been saved up
-	if err := b.Begin(me).Request(1); shards.CodeOf(err) != shards.RateLimited {
+	must(t, begun(b, me).Request(100)) // and no more than the burst has been saved up
+	if err := begun(b, me).Request(1); shards.CodeOf(err) != shards.RateLimited {
 		t.Errorf("got %v", err)
 	}
 }
@@ -59,14 +65,14 @@ func TestABudgetIsSpared(t *testing.T) {
 	t.Parallel()
 	b := NewBudgets(BudgetOptions{Points: 10, Burst: 100, Now: newClock().now})
 	me := callerOf("a", "key:1", Limits{})
-	s := b.Begin(me)
+	s := begun(b, me)
 	must(t, s.Request(1))
 	must(t, s.Spare(99))
 	if got, want := *s.Cost(), (Cost{99, 1, Throttle{100, 99, 10}}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	must(t, b.Begin(me).Request(60))
-	s = b.Begin(me)
+	must(t, begun(b, me).Request(60))
+	s = begun(b, me)
 	must(t, s.Request(1))
 	if err := s.Spare(60); shards.CodeOf(err) != shards.RateLimited {
 		t.Errorf("got %v", err)
@@ -80,19 +86,19 @@ func TestBudgetsAreOfACredentialInAnAccount(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	b := NewBudgets(BudgetOptions{Points: 10, Burst: 100, Now: c.now})
-	must(t, b.Begin(callerOf("a", "user:1", Limits{})).Request(100))
-	must(t, b.Begin(callerOf("a", "user:2", Limits{})).Request(100))
-	must(t, b.Begin(callerOf("b", "user:1", Limits{})).Request(100))
-	if err := b.Begin(callerOf("a", "user:1", Limits{})).Request(1); shards.CodeOf(err) != shards.RateLimited {
+	must(t, begun(b, callerOf("a", "user:1", Limits{})).Request(100))
+	must(t, begun(b, callerOf("a", "user:2", Limits{})).Request(100))
+	must(t, begun(b, callerOf("b", "user:1", Limits{})).Request(100))
+	if err := begun(b, callerOf("a", "user:1", Limits{})).Request(1); shards.CodeOf(err) != shards.RateLimited {
 		t.Errorf("got %v", err)
 	}
 	// An account's own limits hold at once, for what is spent from then on.
-	more := b.Begin(callerOf("a", "user:3", Limits{Points: 50, Burst: 1000}))
+	more := begun(b, callerOf("a", "user:3", Limits{Points: 50, Burst: 1000}))
 	must(t, more.Request(600))
 	if got, want := more.Cost().Throttle, (Throttle{1000, 400, 50}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	less := b.Begin(callerOf("a", "user:4", Limits{Burst: 5}))
+	less := begun(b, callerOf("a", "user:4", Limits{Burst: 5}))
 	if err := less.Request(6); shards.CodeOf(err) != shards.CostLimit {
 		t.Errorf("got %v", err)
 	}
@@ -104,18 +110,18 @@ func TestABudgetCanBeInDebt(t *testing.T) {
 	c := newClock()
 	b := NewBudgets(BudgetOptions{Points: 10, Burst: 100, Now: c.now})
 	me := callerOf("a", "key:1", Limits{})
-	s := b.Begin(me)
+	s := begun(b, me)
 	must(t, s.Request(1))
 	s.Settle(150)
 	if got := s.Cost().Throttle.Remaining; got != 0 {
 		t.Errorf("%d remain", got)
 	}
 	c.advance(5 * time.Second)
-	if err := b.Begin(me).Request(1); shards.CodeOf(err) != shards.RateLimited {
+	if err := begun(b, me).Request(1); shards.CodeOf(err) != shards.RateLimited {
 		t.Errorf("got %v", err)
 	}
 	c.advance(time.Second)
-	must(t, b.Begin(me).Request(10))
+	must(t, begun(b, me).Request(10))
 }
 
 // A flood of credentials neither fills the memory nor refills a budget.
@@ -124,18 +130,18 @@ func TestForgottenBudgetsGainNothing(t *testing.T) {
 	c := newClock()
 	b := NewBudgets(BudgetOptions{Points: 10, Burst: 100, Credentials: 100, Now: c.now})
 	me := callerOf("a", "key:1", Limits{})
-	must(t, b.Begin(me).Request(100))
+	must(t, begun(b, me).Request(100))
 	for i := range 1000 {
-		_ = b.Begin(callerOf("a", fmt.Sprint("user:", i), Limits{})).Request(1)
+		_ = begun(b, callerOf("a", fmt.Sprint("user:", i), Limits{})).Request(1)
 	}
 	if n := len(b.full.young) + len(b.full.old); n > 100 {
 		t.Errorf("%d are remembered", n)
 	}
 	c.advance(time.Second)
-	if err := b.Begin(me).Request(20); shards.CodeOf(err) != shards.RateLimited {
+	if err := begun(b, me).Request(20); shards.CodeOf(err) != shards.RateLimited {
 		t.Errorf("got %v: the flood refilled it", err)
 	}
-	must(t, b.Begin(me).Request(10))
+	must(t, begun(b, me).Request(10))
 }
 
 // Only who is forgotten leaves a debt to those who are unknown: not who goes on.
@@ -145,9 +151,9 @@ func TestABudgetInUseIsNobodyElsesDebt(t *testing.T) {
 	b := NewBudgets(BudgetOptions{Points: 10, Burst: 100, Credentials: 20, Now: c.now})
 	me := callerOf("a", "key:1", Limits{})
 	for i := range 100 {
-		_ = b.Begin(me).Request(90)
+		_ = begun(b, me).Request(90)
 		for j := range 2 {
-			must(t, b.Begin(callerOf("b", fmt.Sprint("user:", i, j), Limits{})).Request(100))
+			must(t, begun(b, callerOf("b", fmt.Sprint("user:", i, j), Limits{})).Request(100))
 		}
 		c.advance(10 * time.Second)
 	}
@@ -160,15 +166,15 @@ func TestAForgottenDebtIsBounded(t *testing.T) {
 	c := newClock()
 	b := NewBudgets(BudgetOptions{Points: 10, Burst: 100, Credentials: 20, Now: c.now})
 	for i := range 100 {
-		_ = b.Begin(callerOf("slow", fmt.Sprint("user:", i), Limits{Points: 1, Burst: 1_000_000})).Request(900_000)
+		_ = begun(b, callerOf("slow", fmt.Sprint("user:", i), Limits{Points: 1, Burst: 1_000_000})).Request(900_000)
 	}
-	stranger := b.Begin(callerOf("b", "key:1", Limits{}))
+	stranger := begun(b, callerOf("b", "key:1", Limits{}))
 	if err := stranger.Request(1); shards.CodeOf(err) != shards.RateLimited {
 		t.Errorf("got %v: nothing is left of the debt", err)
 	}
 	c.advance(10 * time.Second)
 	must(t, stranger.Request(100))
-	must(t, b.Begin(callerOf("b", "key:2", Limits{})).Request(100))
+	must(t, begun(b, callerOf("b", "key:2", Limits{})).Request(100))
 }
 
 func TestABudgetIsNotSpentTwice(t *testing.T) {
@@ -181,7 +187,7 @@ func TestABudgetIsNotSpentTwice(t *testing.T) {
 	for range 200 {
 		wg.Go(func() {
 			for range 10 {
-				if b.Begin(me).Request(7) == nil {
+				if begun(b, me).Request(7) == nil {
 					admitted <- struct{}{}
 				}
 			}

@@ -46,20 +46,26 @@ type identity struct {
 	credential string
 	expiresAt  time.Time
 
-	caller atomic.Pointer[Caller] // the last, nil before the first
+	last atomic.Pointer[presence] // nil before the first
+}
+
+// presence is an identity in its account, as the directory had it in one lease.
+type presence struct {
+	account *Account
+	caller  Caller
 }
 
 // at returns who the identity is in its account, as that is now.
-func (id *identity) at(account Account) *Caller {
-	if caller := id.caller.Load(); caller != nil && caller.Account == account {
-		return caller
+func (id *identity) at(account *Account) *Caller {
+	if last := id.last.Load(); last != nil && last.account == account {
+		return &last.caller
 	}
-	caller := &Caller{
-		Account: account, Actor: id.actor, Role: id.role, Scopes: id.scopes,
+	now := &presence{account, Caller{
+		Account: *account, Actor: id.actor, Role: id.role, Scopes: id.scopes,
 		Credential: id.credential, ExpiresAt: id.expiresAt,
-	}
-	id.caller.Store(caller)
-	return caller
+	}}
+	id.last.Store(now)
+	return &now.caller
 }
 
 // read takes the identity from claims that are verified already.

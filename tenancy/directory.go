@@ -29,7 +29,7 @@ type Directory struct {
 	options Options
 	*database
 
-	accounts *leased[Account]
+	accounts *leased[*Account]
 	keys     *leased[Key]
 	hosts    *leased[string]
 	// documents by account and id.

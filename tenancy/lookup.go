@@ -18,7 +18,11 @@ const (
 // Lookup returns the account as it was at most a lease ago, in whatever state.
 // ErrNotFound where there is none, UNAVAILABLE where the directory can't say.
 func (d *Directory) Lookup(ctx context.Context, accountID string) (Account, error) {
-	return d.accounts.get(ctx, accountID)
+	a, err := d.accounts.get(ctx, accountID)
+	if err != nil {
+		return Account{}, err
+	}
+	return *a, nil
 }
 
 // LookupKey returns the API key as it was at most a lease ago, also when it is
@@ -38,8 +42,8 @@ func (d *Directory) LookupHost(ctx context.Context, host string) (string, error)
 // learnt from a shard that the account has moved away.
 func (d *Directory) Forget(accountID string) { d.accounts.forget(accountID) }
 
-func (d *Directory) readAccount(ctx context.Context, id string) (Account, error) {
-	var a Account
+func (d *Directory) readAccount(ctx context.Context, id string) (*Account, error) {
+	a := &Account{}
 	err := d.accountByID(ctx, id).Scan(
 		&a.ID, &a.Name, &a.ShardID, &a.Epoch, &a.State, &a.Residency, &a.Limits, &a.CreatedAt)
 	return a, absent(err)

@@ -23,8 +23,8 @@ type Request struct {
 	LastEventID string
 	// Incremental: the answer may come in parts, as @defer asks for.
 	Incremental bool
-	// Spending is the request's part of its caller's budget; nil where nobody counts.
-	Spending *Spending
+	// Spending is the request's part of its caller's budget.
+	Spending Spending
 	// Turn is the request's right to compute; nil where nobody waits.
 	Turn *Turn
 	// Price is what the request's operation may cost, in points; 0 where nobody counts.

@@ -31,7 +31,7 @@ type admitted struct{ request *tenancy.Request }
 // open begins the spending of a request, and takes the point that every request
 // costs, whatever comes of it.
 func (a *Admission) open(request *tenancy.Request) error {
-	if a.Budgets == nil || request.Spending != nil {
+	if a.Budgets == nil || request.Spending.Counted() {
 		return nil
 	}
 	request.Spending = a.Budgets.Begin(request.Caller)
@@ -81,7 +81,7 @@ func (a *Admission) charge(in *admitted, c *graphql.OperationContext, doc *guard
 // take takes what an operation may cost.
 func (a *Admission) take(request *tenancy.Request, points int64) error {
 	request.Price = points
-	if request.Spending == nil || a.Prices == nil {
+	if a.Prices == nil {
 		return nil
 	}
 	return request.Spending.Request(points)
@@ -90,7 +90,7 @@ func (a *Admission) take(request *tenancy.Request, points int64) error {
 // spare is take for what is answered without a read.
 func (a *Admission) spare(request *tenancy.Request, points int64) error {
 	request.Price = points
-	if request.Spending == nil || a.Prices == nil {
+	if a.Prices == nil {
 		return nil
 	}
 	return request.Spending.Spare(points)
@@ -123,7 +123,7 @@ func (in *admitted) rest() {
 // settle notes what the operation has cost so far, and gives back what was not
 // needed.
 func (in *admitted) settle() {
-	if in.request != nil && in.request.Spending != nil {
+	if in.request != nil {
 		in.request.Spending.Settle(cost.Actual(in.request.Handle.Usage()))
 	}
 }
@@ -136,7 +136,7 @@ func (in *admitted) leave() {
 
 // costOf returns what a request has cost, nil where nobody counts.
 func costOf(request *tenancy.Request) *tenancy.Cost {
-	if request == nil || request.Spending == nil {
+	if request == nil {
 		return nil
 	}
 	return request.Spending.Cost()

@@ -26,6 +26,9 @@ const (
 // negotiateCoding returns the content coding that the Accept-Encoding headers
 // prefer, "" for none: where the client prefers none, and where it says nothing.
 func negotiateCoding(accept []string) string {
+	if len(accept) == 0 {
+		return ""
+	}
 	wished := map[string]float64{}
 	for item := range strings.SplitSeq(strings.Join(accept, ","), ",") {
 		if name, q, ok := weighted(item); ok {

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -52,17 +55,47 @@ func announcesJSON(header http.Header) bool {
 
 // boundReading ends what reads from the connection when ctx ends, which a
 // context alone doesn't do: readBody, and net/http, which takes in the body of a
-// refused request before it sends the answer.
+// refused request before it sends the answer. A server whose own ReadTimeout is no
+// longer has done so already, but for the first request of a connection, whose time
+// net/http counts from when that was opened.
 func boundReading(ctx context.Context, w http.ResponseWriter) {
-	if deadline, ok := ctx.Deadline(); ok {
-		// Without a connection, as in a test, there is nobody slow either.
-		_ = http.NewResponseController(w).SetReadDeadline(deadline)
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return
 	}
+	server, _ := ctx.Value(http.ServerContextKey).(*http.Server)
+	if !firstOfConnection(ctx) && server != nil && server.ReadTimeout > 0 && !exchangeFrom(ctx).began.Add(server.ReadTimeout).After(deadline) {
+		return
+	}
+	// Without a connection, as in a test, there is nobody slow either.
+	_ = http.NewResponseController(w).SetReadDeadline(deadline)
 }
 
-// readBody reads at most maxBody bytes, after boundReading.
-func readBody(w http.ResponseWriter, r *http.Request, maxBody int64) ([]byte, error) {
-	body, err := readAll(w, r, maxBody)
+type connectionKey struct{}
+
+// Connected is for a server's ConnContext: it spares the later requests of a
+// connection a deadline that the server has set.
+func Connected(ctx context.Context, _ net.Conn) context.Context {
+	return context.WithValue(ctx, connectionKey{}, new(atomic.Bool))
+}
+
+// firstOfConnection reports whether a request may be the first that is asked about on
+// its connection.
+func firstOfConnection(ctx context.Context) bool {
+	used, _ := ctx.Value(connectionKey{}).(*atomic.Bool)
+	if used == nil || !used.Load() {
+		if used != nil {
+			used.Store(true)
+		}
+		return true
+	}
+	return false
+}
+
+// readBody reads at most maxBody bytes, after boundReading; into room where that is
+// enough or may become so.
+func readBody(w http.ResponseWriter, r *http.Request, maxBody int64, room *[]byte) ([]byte, error) {
+	body, err := readAll(w, r, maxBody, room)
 	// From here on a read only finds out that the client has left. At the end of
 	// what was announced net/http has begun one, without a deadline, already.
 	if err != nil || r.ContentLength <= 0 {
@@ -88,9 +121,10 @@ func readBody(w http.ResponseWriter, r *http.Request, maxBody int64) ([]byte, er
 // memory for more is taken as it comes.
 const presized = 64 << 10
 
-func readAll(w http.ResponseWriter, r *http.Request, maxBody int64) ([]byte, error) {
+func readAll(w http.ResponseWriter, r *http.Request, maxBody int64, room *[]byte) ([]byte, error) {
 	if n := r.ContentLength; 0 < n && n <= min(presized, maxBody) {
-		body := make([]byte, n) // net/http reads no more than was announced
+		*room = slices.Grow((*room)[:0], int(n))
+		body := (*room)[:n] // net/http reads no more than was announced
 		_, err := io.ReadFull(r.Body, body)
 		return body, err
 	}

@@ -1,10 +1,12 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -76,6 +78,9 @@ type handler struct {
 	gate     Gate
 	maxBody  int64
 	timeout  time.Duration
+
+	// bodies are room for those of requests: *[]byte, up to presized each.
+	bodies sync.Pool
 
 	compressor *compressor
 	streams    *streams
@@ -156,15 +161,26 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer (&admitted{request}).rest()
-	asked, err := h.read(ctx, w, r, request)
-	if err != nil {
-		refuse(ctx, w, mediaType, request, err)
-		return
-	}
-	request.Incremental = wanted.always // or if it is asked for
-	if o := h.compute(ctx, w, r, request, asked, wanted); o != nil {
+	if o := h.serve(ctx, w, r, request, wanted); o != nil {
 		h.stream(ctx, w, r, request, o, wanted)
 	}
+}
+
+// serve reads what is asked, and answers it; an operation whose responses are streamed
+// it only begins, and returns.
+func (h *handler) serve(ctx *deadline, w http.ResponseWriter, r *http.Request, request *tenancy.Request, wanted accepted) (streamed *operation) {
+	room, _ := h.bodies.Get().(*[]byte)
+	if room == nil {
+		room = new([]byte)
+	}
+	defer h.bodies.Put(room)
+	asked, err := h.read(ctx, w, r, request, room)
+	if err != nil {
+		refuse(ctx, w, wanted.mediaType, request, err)
+		return nil
+	}
+	request.Incremental = wanted.always // or if it is asked for
+	return h.compute(ctx, w, r, request, asked, wanted)
 }
 
 // compute is answer, in the background where it has to give way. Where it need
@@ -254,15 +270,16 @@ func execute(operation *operation, mediaType string) (int, *graphql.Response, er
 	return http.StatusOK, response, nil
 }
 
-// read returns what is asked, when it may be computed.
-func (h *handler) read(ctx context.Context, w http.ResponseWriter, r *http.Request, request *tenancy.Request) (tenancy.Asked, error) {
+// read returns what is asked, when it may be computed; it lies in room where there is
+// enough.
+func (h *handler) read(ctx context.Context, w http.ResponseWriter, r *http.Request, request *tenancy.Request, room *[]byte) (tenancy.Asked, error) {
 	asked := tenancy.Asked{Method: r.Method}
 	if r.Method == http.MethodGet {
 		asked.Text = []byte(r.URL.RawQuery)
 		return asked, h.pipeline.limits.wait(ctx, request)
 	}
 	var err error
-	if asked.Text, err = readBody(w, r, h.maxBody); err == nil { // while it comes in nothing is computed
+	if asked.Text, err = readBody(w, r, h.maxBody, room); err == nil { // while it comes in nothing is computed
 		err = h.pipeline.limits.wait(ctx, request)
 	}
 	return asked, err
@@ -270,6 +287,9 @@ func (h *handler) read(ctx context.Context, w http.ResponseWriter, r *http.Reque
 
 // begin begins the operation that is asked for.
 func (h *handler) begin(ctx context.Context, r *http.Request, request *tenancy.Request, asked tenancy.Asked, wanted accepted) (*operation, error) {
+	if len(asked.Text) <= presized { // it may lie where the next request's will, and is kept
+		asked.Text = bytes.Clone(asked.Text)
+	}
 	params, err := decode(asked)
 	if err != nil {
 		return nil, err

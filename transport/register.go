@@ -64,7 +64,7 @@ func (g Registrar) register(ctx context.Context, w http.ResponseWriter, r *http.
 	if !caller.Scopes.Has(tenancy.RegisterScope) {
 		return 0, &shards.Error{Code: shards.Forbidden, Message: "this needs an API key with the scope " + tenancy.RegisterScope}
 	}
-	body, err := readBody(w, r, maxManifest)
+	body, err := readBody(w, r, maxManifest, new([]byte))
 	if err != nil {
 		return 0, err
 	}

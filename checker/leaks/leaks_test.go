@@ -131,7 +131,6 @@ func leakedOf(asked tenancy.Asked, operation *operation, mediaType string) (int,
 }
 
 // read returns what`},
-		{"transport/handler.go", "\t\"net/http\"\n\t\"strings\"\n", "\t\"net/http\"\n\t\"strings\"\n\t\"sync\"\n"},
 	}},
 }
 
