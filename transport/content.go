@@ -79,17 +79,11 @@ func Connected(ctx context.Context, _ net.Conn) context.Context {
 	return context.WithValue(ctx, connectionKey{}, new(atomic.Bool))
 }
 
-// firstOfConnection reports whether a request may be the first that is asked about on
-// its connection.
+// firstOfConnection reports whether a request may be the first of its connection that
+// is asked about, and takes note of it.
 func firstOfConnection(ctx context.Context) bool {
-	used, _ := ctx.Value(connectionKey{}).(*atomic.Bool)
-	if used == nil || !used.Load() {
-		if used != nil {
-			used.Store(true)
-		}
-		return true
-	}
-	return false
+	asked, _ := ctx.Value(connectionKey{}).(*atomic.Bool)
+	return asked == nil || !asked.Swap(true)
 }
 
 // readBody reads at most maxBody bytes, after boundReading; into room where that is
