@@ -232,5 +232,8 @@ func TestReadingTakesNoLongerThanARequest(t *testing.T) {
 		if got := [2]time.Duration{s.ReadTimeout, s.ReadHeaderTimeout}; got != want {
 			t.Errorf("%v: got %v", reading, got)
 		}
+		if s.ConnContext == nil {
+			t.Error("nobody says which request is the first of its connection")
+		}
 	}
 }

@@ -26,7 +26,7 @@ func TestReadingIsBoundedOnce(t *testing.T) {
 	const limit = 5 * time.Second
 	known, first := Connected(t.Context(), nil), Connected(t.Context(), nil)
 	firstOfConnection(known)
-	for _, test := range []struct {
+	for i, test := range []struct {
 		server     *http.Server
 		connection context.Context
 		bound      bool
@@ -45,7 +45,7 @@ func TestReadingIsBoundedOnce(t *testing.T) {
 		c := &boundedConn{ResponseRecorder: httptest.NewRecorder()}
 		boundReading(x.limit.begin(x, x.began.Add(limit)), c)
 		if bound := len(c.deadlines) == 1; bound != test.bound {
-			t.Errorf("%+v: deadlines %v", test.server, c.deadlines)
+			t.Errorf("case %d: deadlines %v", i, c.deadlines)
 		}
 		for _, at := range c.deadlines {
 			if !at.Equal(x.began.Add(limit)) {
