@@ -38,10 +38,10 @@ type checkpointer struct {
 const (
 	maxWAL    = 9 << 20
 	idleAfter = time.Minute
-	// A WAL that was begun anew so lately becomes so long: the more there is of it, the
-	// more of its pages are in it twice and are copied once.
+	// A WAL that grows by so much in a second becomes so long: the more there is of it,
+	// the more of its pages are in it twice and are copied once.
 	maxBusyWAL = 24 << 20
-	busyWithin = 60 * time.Millisecond
+	busyGrowth = 128 << 20
 	// renewPatience is how long writers wait for reads from the WAL to end that
 	// began a moment ago. Most take a few milliseconds.
 	renewPatience = 50 * time.Millisecond
@@ -128,9 +128,8 @@ func (c *checkpointer) shorten() error {
 	if c.fileSize() < c.limit { // it was never long
 		return nil
 	}
-	limit := c.due()
 	w, err := c.checkpoint("NOOP")
-	if err != nil || w.size < limit || w.size == w.copied && w.size == c.renewed {
+	if err != nil || w.size < c.due(w.size) || w.size == w.copied && w.size == c.renewed {
 		return err
 	}
 	if c.file == nil {
@@ -164,9 +163,9 @@ func (c *checkpointer) shorten() error {
 	}
 }
 
-// due is how long the WAL becomes before it is copied just now.
-func (c *checkpointer) due() int64 {
-	if time.Since(c.renewedAt) < busyWithin {
+// due is how long a WAL that has this size becomes before it is copied.
+func (c *checkpointer) due(size int64) int64 {
+	if float64(size) > time.Since(c.renewedAt).Seconds()*busyGrowth {
 		return max(c.limit, maxBusyWAL)
 	}
 	return c.limit
