@@ -1,6 +1,7 @@
 package shards
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -17,6 +18,7 @@ import (
 	_ "modernc.org/sqlite" // registers the driver
 
 	"gatehouse/migrations"
+	"gatehouse/shards/blocks"
 	"gatehouse/shards/walvfs"
 )
 
@@ -130,7 +132,7 @@ func openFile(ctx context.Context, path string, opts Options) (*sql.DB, error) {
 			return nil, err
 		}
 	}
-	if err := walvfs.Register(); err != nil {
+	if err := cmp.Or(blocks.Keep(), walvfs.Register()); err != nil {
 		return nil, err
 	}
 	file, err := sql.Open("sqlite", writerDSN(path))

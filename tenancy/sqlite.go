@@ -17,6 +17,8 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/sqlitedialect"
 	_ "modernc.org/sqlite" // the database/sql driver "sqlite"
+
+	"gatehouse/shards/blocks"
 )
 
 // openSQLite opens the file that dsn names, and makes it where there is none.
@@ -77,6 +79,9 @@ func sqlitePath(dsn string) (string, error) {
 }
 
 func sqliteFile(path string, connections int, parameters string) (*bun.DB, error) {
+	if err := blocks.Keep(); err != nil {
+		return nil, err
+	}
 	escaped := (&url.URL{Path: path}).EscapedPath()
 	db, err := sql.Open("sqlite", "file:"+escaped+"?_pragma=busy_timeout(5000)&"+parameters)
 	if err != nil {

@@ -5,6 +5,8 @@ import (
 
 	"modernc.org/libc"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"gatehouse/shards/sqlitec"
 )
 
 // log is a WAL that one connection has open. It lies behind the file of the file
@@ -24,7 +26,7 @@ type log struct {
 // bufferSize is the most that SQLite's own file systems write at once.
 const bufferSize = 1<<17 - 1
 
-func logOf(file uintptr) *log { return at[log](file + uintptr(below.FszOsFile)) }
+func logOf(file uintptr) *log { return sqlitec.At[log](file + uintptr(below.FszOsFile)) }
 
 // flush hands down what was collected. Where that fails it is kept: for SQLite it
 // is written, and the transaction may go on.
@@ -40,7 +42,7 @@ func (l *log) flush(tls *libc.TLS, file uintptr) int32 {
 }
 
 func (l *log) writeBelow(tls *libc.TLS, file, from uintptr, n int32, offset int64) int32 {
-	return function[func(*libc.TLS, uintptr, uintptr, int32, int64) int32](l.below.FxWrite)(tls, file, from, n, offset)
+	return sqlitec.Function[func(*libc.TLS, uintptr, uintptr, int32, int64) int32](l.below.FxWrite)(tls, file, from, n, offset)
 }
 
 // write collects what continues what was collected before.
@@ -60,7 +62,7 @@ func write(tls *libc.TLS, file, from uintptr, n int32, offset int64) int32 {
 	if l.length == 0 {
 		l.offset = offset
 	}
-	copy(unsafe.Slice(at[byte](l.buffer+uintptr(l.length)), n), unsafe.Slice(at[byte](from), n))
+	copy(unsafe.Slice(sqlitec.At[byte](l.buffer+uintptr(l.length)), n), unsafe.Slice(sqlitec.At[byte](from), n))
 	l.length += n
 	return sqlite3.SQLITE_OK
 }
@@ -70,7 +72,7 @@ func syncLog(tls *libc.TLS, file uintptr, flags int32) int32 {
 	if rc := l.flush(tls, file); rc != sqlite3.SQLITE_OK {
 		return rc
 	}
-	return function[func(*libc.TLS, uintptr, int32) int32](l.below.FxSync)(tls, file, flags)
+	return sqlitec.Function[func(*libc.TLS, uintptr, int32) int32](l.below.FxSync)(tls, file, flags)
 }
 
 func read(tls *libc.TLS, file, into uintptr, n int32, offset int64) int32 {
@@ -78,7 +80,7 @@ func read(tls *libc.TLS, file, into uintptr, n int32, offset int64) int32 {
 	if rc := l.flush(tls, file); rc != sqlite3.SQLITE_OK {
 		return rc
 	}
-	return function[func(*libc.TLS, uintptr, uintptr, int32, int64) int32](l.below.FxRead)(tls, file, into, n, offset)
+	return sqlitec.Function[func(*libc.TLS, uintptr, uintptr, int32, int64) int32](l.below.FxRead)(tls, file, into, n, offset)
 }
 
 func truncate(tls *libc.TLS, file uintptr, length int64) int32 {
@@ -86,7 +88,7 @@ func truncate(tls *libc.TLS, file uintptr, length int64) int32 {
 	if rc := l.flush(tls, file); rc != sqlite3.SQLITE_OK {
 		return rc
 	}
-	return function[func(*libc.TLS, uintptr, int64) int32](l.below.FxTruncate)(tls, file, length)
+	return sqlitec.Function[func(*libc.TLS, uintptr, int64) int32](l.below.FxTruncate)(tls, file, length)
 }
 
 func size(tls *libc.TLS, file, into uintptr) int32 {
@@ -94,7 +96,7 @@ func size(tls *libc.TLS, file, into uintptr) int32 {
 	if rc := l.flush(tls, file); rc != sqlite3.SQLITE_OK {
 		return rc
 	}
-	return function[func(*libc.TLS, uintptr, uintptr) int32](l.below.FxFileSize)(tls, file, into)
+	return sqlitec.Function[func(*libc.TLS, uintptr, uintptr) int32](l.below.FxFileSize)(tls, file, into)
 }
 
 // closeLog has nothing to hand down: no transaction is open any more.
@@ -102,5 +104,5 @@ func closeLog(tls *libc.TLS, file uintptr) int32 {
 	l := logOf(file)
 	databaseOf(l.database).wal = 0
 	libc.Xfree(tls, l.buffer)
-	return function[func(*libc.TLS, uintptr) int32](l.below.FxClose)(tls, file)
+	return sqlitec.Function[func(*libc.TLS, uintptr) int32](l.below.FxClose)(tls, file)
 }
