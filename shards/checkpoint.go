@@ -42,6 +42,8 @@ const (
 	// the more of its pages are in it twice and are copied once.
 	maxBusyWAL = 24 << 20
 	busyGrowth = 128 << 20
+	// A WAL that is longer once it is copied is not caught up with.
+	maxCaughtUp = maxBusyWAL + 4<<20
 	// renewPatience is how long writers wait for reads from the WAL to end that
 	// began a moment ago. Most take a few milliseconds.
 	renewPatience = 50 * time.Millisecond
@@ -176,7 +178,7 @@ func (c *checkpointer) due(size int64) int64 {
 // only behind the last frame. A WAL that has become long all the same is not caught up
 // with: its writers are so fast that as much is left each time, most of it the same pages.
 func (c *checkpointer) catchUp(w wal) (_ wal, err error) {
-	for grew := int64(little); grew >= little && w.size <= maxBusyWAL; {
+	for grew := int64(little); grew >= little && w.size <= maxCaughtUp; {
 		if err := c.file.Sync(); err != nil {
 			return w, err
 		}

@@ -253,7 +253,7 @@ func TestAWALThatGrowsFastIsCopiedLater(t *testing.T) {
 	if n := copied(); n < other.limit {
 		t.Errorf("%d bytes are copied in the end", n)
 	}
-	for after, want := range map[time.Duration]int64{100 * time.Millisecond: maxBusyWAL, time.Second: other.limit} {
+	for after, want := range map[time.Duration]int64{70 * time.Millisecond: maxBusyWAL, time.Second: other.limit} {
 		other.renewedAt = time.Now().Add(-after)
 		if got := other.due(maxBusyWAL - 1); got != want {
 			t.Errorf("of %d bytes after %v it is copied from %d on, not %d", maxBusyWAL-1, after, got, want)
@@ -276,7 +276,7 @@ func TestALongWALIsNotCaughtUpWith(t *testing.T) {
 	for _, test := range []struct {
 		size int64
 		all  bool
-	}{{maxBusyWAL + 1, false}, {maxBusyWAL, true}} {
+	}{{maxCaughtUp + 1, false}, {maxBusyWAL + 3<<20, true}} {
 		if _, err := other.catchUp(wal{size: test.size}); err != nil {
 			t.Fatal(err)
 		}
