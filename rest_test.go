@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"gatehouse/shards"
+	"gatehouse/shards/blocks"
 	"gatehouse/tenancy"
 )
 
@@ -91,5 +92,29 @@ func TestRestingShardsAreServed(t *testing.T) {
 	execute("accounts", "create", "new", "--residency", "UK")
 	if got, want := state(), "gatehouse_shard_open{shard=\"uk-1\"} 1\ngatehouse_shards_awake 1\n"; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// What SQLite frees is kept, though the directory is opened before any shard. It runs
+// by itself: others would take it.
+func TestSQLitesMemoryIsKept(t *testing.T) {
+	data := newFolder(t)
+	at, err := claim(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := shards.NewKeyring([]byte(testSecret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	o, err := openOffice(t.Context(), at, officeOptions{Keys: keys, Metrics: newMetrics()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = o.openShards(t.Context(), log)
+	closeOffice(o, log)
+	if err != nil || blocks.Pages() == 0 {
+		t.Errorf("%d pages are kept, %v", blocks.Pages(), err)
 	}
 }

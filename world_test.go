@@ -129,7 +129,7 @@ func newIsoWorld(t testing.TB, without ...string) *isoWorld {
 // but for those of an SQLite file, of dev, and of PostgreSQL itself, and that of
 // a flood, which waits for PostgreSQL rather than computes.
 func TestStoriesOnPostgreSQL(t *testing.T) {
-	pgtest.Again(t, "^Test", "Planted|Dev|Demo|Example|Hostile|Mistake|Probes|TheSameDatabase|MigrateReports|CannotRead|Gateways|DeployGuide|Mixes|CommandsOn|AFloodGivesWay")
+	pgtest.Again(t, "^Test", "Planted|Dev|Demo|Example|Hostile|Mistake|Probes|TheSameDatabase|MigrateReports|CannotRead|Gateways|DeployGuide|Mixes|CommandsOn|AFloodGivesWay|SQLites")
 }
 
 // inBothWays tells a story twice: where the generated code answers because

@@ -41,7 +41,7 @@ type sqliteEngine struct {
 }
 
 // pageSize is that of new files: a row of 2,000 bytes still lies in its page.
-const pageSize = 8192
+const pageSize = blocks.PageSize
 
 // Pragmas of the writer. synchronous=FULL: an acknowledged write is on disk
 // (invariant 8), and walvfs relies on it. The checkpointer does what wal_autocheckpoint would.

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"gatehouse/shards/blocks"
 )
 
 // Each pool has the settings that the benchmarks of settings_bench_linux_test.go are
@@ -168,5 +170,21 @@ func TestWhatACrashLeftIsPutOnDisk(t *testing.T) {
 	defer snap.Close()
 	if at.Seq != 1 {
 		t.Errorf("read %v", at)
+	}
+}
+
+// What SQLite frees is kept, the pages of a shard that is closed among them. It runs
+// by itself: others would take them.
+func TestSQLitesMemoryIsKept(t *testing.T) {
+	s := openTest(t, Options{})
+	h := s.testHandle(t, "a")
+	if _, err := h.Commit(context.Background(), &Write{Ops: []Op{createGroup("g1", "first")}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if blocks.Pages() == 0 {
+		t.Error("no page is kept")
 	}
 }

@@ -1,10 +1,11 @@
 // Package blocks keeps the memory that SQLite gives back for whoever asks next. The
-// driver's own allocator has one lock, and returns memory to the system as soon as
-// 64 KiB of it are free: a reader whose cache a commit has made worthless maps its
-// pages anew with the next statement.
+// driver's own allocator has one lock for the process. It takes a piece of 16 KiB
+// for a page and its header, and gives what is free beyond a few MiB back to the
+// system, though caches come and go all the time: a commit makes all readers' worthless.
 package blocks
 
 import (
+	"errors"
 	"fmt"
 	"math/bits"
 	"sync"
@@ -16,17 +17,19 @@ import (
 	"gatehouse/shards/sqlitec"
 )
 
+// PageSize is that of the pages that are kept.
+const PageSize = 8192
+
 const (
-	// pageSize is that of a shard's pages. SQLite asks for a page and its header at once.
-	pageSize = 8192
 	// header is what SQLite's allocator has before each block: the block's size.
 	header = 8
 	// largest is the size of the largest small block, with its header.
 	largest = 2048
-	// maxPages and maxSmall bound what is kept: six MiB of pages, in the driver's pieces
-	// of 16 KiB of which twelve are ever touched, and half a MiB of the largest others.
+	// maxPages and maxSmall bound what is kept: up to six MiB of pages, twelve KiB each
+	// as the driver has them, and a quarter of a MiB of the largest others. Where they
+	// lie apart each of them keeps the driver's 64 KiB around it.
 	maxPages = 512
-	maxSmall = 256
+	maxSmall = 128
 )
 
 // Keep has SQLite keep blocks from now on. It does nothing where SQLite is in use
@@ -40,7 +43,7 @@ var (
 	pages kept
 	// small are of 2^i bytes, with their header.
 	small [12]kept
-	// page is how many bytes SQLite asks for, for a page.
+	// page is how many bytes SQLite asks for, for a page and its header.
 	page int32
 )
 
@@ -53,20 +56,19 @@ func keep() error {
 	more := libc.Xcalloc(tls, 1, 8)
 	defer libc.Xfree(tls, more)
 	if methods == 0 || more == 0 {
-		return fmt.Errorf("no memory for SQLite's allocator")
+		return errors.New("no memory for SQLite's allocator")
 	}
-	if rc := configure(tls, sqlite3.SQLITE_CONFIG_GETMALLOC, methods); rc == sqlite3.SQLITE_MISUSE {
-		return nil
-	} else if rc != sqlite3.SQLITE_OK {
-		return fmt.Errorf("SQLite does not tell its allocator: %d", rc)
+	rc := configure(tls, sqlite3.SQLITE_CONFIG_GETMALLOC, methods)
+	if rc == sqlite3.SQLITE_OK {
+		rc = configure(tls, sqlite3.SQLITE_CONFIG_PCACHE_HDRSZ, more)
 	}
-	if rc := configure(tls, sqlite3.SQLITE_CONFIG_PCACHE_HDRSZ, more); rc != sqlite3.SQLITE_OK {
-		return fmt.Errorf("SQLite does not tell the size of a page's header: %d", rc)
+	if rc == sqlite3.SQLITE_OK {
+		own := sqlitec.At[sqlite3.Tsqlite3_mem_methods](methods)
+		below, page = *own, PageSize+*sqlitec.At[int32](more)
+		own.FxMalloc, own.FxFree = sqlitec.Address(malloc), sqlitec.Address(free)
+		rc = configure(tls, sqlite3.SQLITE_CONFIG_MALLOC, methods)
 	}
-	own := sqlitec.At[sqlite3.Tsqlite3_mem_methods](methods)
-	below, page = *own, pageSize+*sqlitec.At[int32](more)
-	own.FxMalloc, own.FxFree = sqlitec.Address(malloc), sqlitec.Address(free)
-	if rc := configure(tls, sqlite3.SQLITE_CONFIG_MALLOC, methods); rc != sqlite3.SQLITE_OK {
+	if rc != sqlite3.SQLITE_OK && rc != sqlite3.SQLITE_MISUSE { // that it is in use
 		return fmt.Errorf("SQLite refuses an allocator: %d", rc)
 	}
 	return nil
@@ -109,6 +111,13 @@ func free(tls *libc.TLS, p uintptr) {
 		}
 	}
 	sqlitec.Function[func(*libc.TLS, uintptr)](below.FxFree)(tls, p)
+}
+
+// Pages is how many pages are kept just now.
+func Pages() int {
+	pages.mu.Lock()
+	defer pages.mu.Unlock()
+	return pages.n
 }
 
 // kept are blocks of one size, each with the address of the next one. The last that

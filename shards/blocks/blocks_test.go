@@ -2,12 +2,18 @@ package blocks
 
 import (
 	"bytes"
+	"database/sql"
+	"fmt"
 	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"sync"
 	"testing"
 	"unsafe"
 
 	"modernc.org/libc"
+	_ "modernc.org/sqlite" // registers the driver
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"gatehouse/shards/sqlitec"
@@ -63,6 +69,60 @@ func TestFewBlocksAreKept(t *testing.T) {
 	}
 }
 
+// The pages of a database are among what is kept.
+func TestPagesAreKept(t *testing.T) {
+	keeping(t)
+	db := open(t)
+	if _, err := db.Exec("CREATE TABLE t AS WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50) SELECT printf('%7000d', i) body FROM n"); err != nil {
+		t.Fatal(err)
+	}
+	for pages.take() != 0 { // those of other tests
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n := Pages(); n < 50 {
+		t.Errorf("%d pages are kept of more than 50", n)
+	}
+}
+
+// Where SQLite is in use already nothing changes.
+func TestSQLiteMayBeInUse(t *testing.T) {
+	const child = "GATEHOUSE_TEST_IN_USE"
+	if os.Getenv(child) == "" {
+		cmd := exec.Command(os.Args[0], "-test.run", "^"+t.Name()+"$", "-test.v")
+		cmd.Env = append(os.Environ(), child+"=1")
+		if out, err := cmd.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("--- PASS: "+t.Name())) {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	db := open(t)
+	if err := db.Ping(); err != nil {
+		t.Fatal(err)
+	}
+	if err := Keep(); err != nil {
+		t.Error(err)
+	}
+	if _, err := db.Exec("CREATE TABLE t (id INTEGER PRIMARY KEY)"); err != nil {
+		t.Error(err)
+	}
+	if err := db.Close(); err != nil || Pages() > 0 {
+		t.Errorf("%d pages are kept, %v", Pages(), err)
+	}
+}
+
+func open(t *testing.T) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "a.db")+fmt.Sprintf("?_pragma=page_size(%d)", PageSize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	db.SetMaxOpenConns(1)
+	return db
+}
+
 // Whoever has a block has it alone, and all of it, whatever it was before.
 func TestBlocksAreNotShared(t *testing.T) {
 	keeping(t)
@@ -86,7 +146,7 @@ func TestBlocksAreNotShared(t *testing.T) {
 			for range 20_000 {
 				n := 1 + rnd.Int32N(2*largest)
 				if rnd.IntN(4) == 0 {
-					n = page
+					n = page + rnd.Int32N(3)*8
 				}
 				for p, has := range mine { // any one
 					if len(mine) < 50 {
