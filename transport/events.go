@@ -71,7 +71,7 @@ func (s *eventStream) begin(bookmark string) {
 	// The server's own deadlines are for requests with an end.
 	_ = s.control.SetReadDeadline(time.Time{})
 	header := s.w.Header()
-	(&parts{bookmark: bookmark}).describe(newFields(header))
+	(&parts{bookmark: bookmark}).describe(fieldsOf(s.w))
 	header.Set("Content-Type", eventType+"; charset=utf-8")
 	header.Set("X-Accel-Buffering", "no") // proxies that read it pass each event on
 	header.Set("X-Content-Type-Options", "nosniff")

@@ -12,7 +12,7 @@ import (
 func (h *handler) writeMultipart(w http.ResponseWriter, r *http.Request, request *tenancy.Request, o *operation) {
 	control := http.NewResponseController(w)
 	header := w.Header()
-	(&parts{}).describe(newFields(header))
+	(&parts{}).describe(fieldsOf(w))
 	header.Set("Content-Type", partsType+`; boundary="-"; deferSpec=20220824`)
 	header.Set("X-Accel-Buffering", "no")
 	header.Set("X-Content-Type-Options", "nosniff")

@@ -56,7 +56,7 @@ func Observe(next http.Handler, o Observer) http.Handler {
 			Context: r.Context(), observer: &o, id: requestID(r.Header), began: time.Now(), protocol: "http",
 		}}
 		x := &rec.exchange
-		w.Header()[requestIDHeader] = []string{x.id}
+		rec.fields().set(requestIDHeader, x.id)
 		abort := rec.serve(next, r.WithContext(x), x)
 		x.answered(r, rec)
 		if abort {
@@ -157,8 +157,17 @@ func (x *exchange) tell(ctx context.Context, level slog.Level, message string, a
 type recorder struct {
 	http.ResponseWriter
 	exchange exchange
+	header   fields
 	status   int // 0 until the header is written
 	bytes    int64
+}
+
+// fields returns the header of the response to be set.
+func (rec *recorder) fields() *fields {
+	if rec.header.Header == nil {
+		rec.header.Header = rec.Header()
+	}
+	return &rec.header
 }
 
 func (rec *recorder) WriteHeader(status int) {

@@ -52,7 +52,7 @@ type parts struct {
 // large is neither parsed nor copied again. errors comes first, as the
 // specification recommends, so that it can't be overlooked.
 func writeParts(w http.ResponseWriter, mediaType string, status int, p parts) {
-	header := newFields(w.Header())
+	header := fieldsOf(w)
 	p.describe(header)
 	header.set("Content-Type", inUTF8(mediaType))
 	header.set("X-Content-Type-Options", "nosniff")
@@ -200,24 +200,31 @@ func appendCost(b []byte, c *tenancy.Cost) []byte {
 	return append(b, "}}"...)
 }
 
-// fields sets fields of a header by their canonical names, with one allocation
-// for the values of all.
+// fields sets fields of a header by their canonical names, with room for the values
+// of all.
 type fields struct {
 	http.Header
-	values []string
-	room   [8]string
+	used int
+	room [10]string
 }
 
-func newFields(header http.Header) *fields {
-	f := &fields{Header: header}
-	f.values = f.room[:0]
-	return f
+// fieldsOf returns those of a response, in the room that a recorder has for them.
+func fieldsOf(w http.ResponseWriter) *fields {
+	if rec, ok := w.(*recorder); ok {
+		return rec.fields()
+	}
+	return &fields{Header: w.Header()}
 }
 
 func (f *fields) set(name, value string) {
-	n := len(f.values)
-	f.values = append(f.values, value)
-	f.Header[name] = f.values[n : n+1 : n+1]
+	if f.used == len(f.room) {
+		f.Header[name] = []string{value}
+		return
+	}
+	at := f.room[f.used : f.used+1 : f.used+1]
+	at[0] = value
+	f.Header[name] = at
+	f.used++
 }
 
 func partsOf(request *tenancy.Request, response *graphql.Response, bookmark string) parts {
@@ -254,7 +261,7 @@ func (h *handler) writeResponse(ctx context.Context, w http.ResponseWriter, r *h
 	if r.Method == http.MethodGet && p.errors == nil && p.bookmark != "" {
 		p.etag = etagOf(p.bookmark, p.data)
 		if noneMatches(r.Header.Values("If-None-Match"), p.etag) {
-			p.describe(newFields(w.Header()))
+			p.describe(fieldsOf(w))
 			w.WriteHeader(http.StatusNotModified)
 			return
 		}
