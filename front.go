@@ -81,10 +81,11 @@ func (f *front) server(base context.Context, stopping *atomic.Bool, log *slog.Lo
 }
 
 func (f *front) serve(s *http.Server) error {
+	listener := transport.NewListener(f.listener)
 	if f.certificate != nil {
-		return s.ServeTLS(f.listener, "", "")
+		return s.ServeTLS(listener, "", "")
 	}
-	return s.Serve(f.listener)
+	return s.Serve(listener)
 }
 
 // closeWhen asks clients to open a new connection for their next request, once

@@ -65,7 +65,7 @@ func serve(in io.Reader, out io.Writer) error {
 			Handler: p.handler, ReadTimeout: transport.DefaultTimeout, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
 			ConnContext: transport.Connected,
 		}
-		go server.Serve(listener) // until Close
+		go server.Serve(transport.NewListener(listener)) // until Close
 		answer := func(o order) (r reading, err error) {
 			op := operationNamed(o.Operation)
 			switch o.Task {

@@ -1,16 +1,13 @@
 package transport
 
 import (
-	"context"
 	"errors"
 	"io"
 	"mime"
-	"net"
 	"net/http"
 	"os"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 )
 
@@ -53,37 +50,17 @@ func announcesJSON(header http.Header) bool {
 	return encoding == "" || strings.EqualFold(encoding, "identity")
 }
 
-// boundReading ends what reads from the connection when ctx ends, which a
-// context alone doesn't do: readBody, and net/http, which takes in the body of a
+// boundReading ends at a time what reads from the connection, which a context alone
+// doesn't do: readBody, and net/http, which takes in the body of a
 // refused request before it sends the answer. A server whose own ReadTimeout is no
 // longer has done so already, but for the first request of a connection, whose time
 // net/http counts from when that was opened.
-func boundReading(ctx context.Context, w http.ResponseWriter) {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return
-	}
-	server, _ := ctx.Value(http.ServerContextKey).(*http.Server)
-	if !firstOfConnection(ctx) && server != nil && server.ReadTimeout > 0 && !exchangeFrom(ctx).began.Add(server.ReadTimeout).After(deadline) {
+func boundReading(w http.ResponseWriter, x *exchange, deadline time.Time) {
+	if c := x.connection; !c.first() && c.reading > 0 && !x.began.Add(c.reading).After(deadline) {
 		return
 	}
 	// Without a connection, as in a test, there is nobody slow either.
 	_ = http.NewResponseController(w).SetReadDeadline(deadline)
-}
-
-type connectionKey struct{}
-
-// Connected is for a server's ConnContext: it spares the later requests of a
-// connection a deadline that the server has set.
-func Connected(ctx context.Context, _ net.Conn) context.Context {
-	return context.WithValue(ctx, connectionKey{}, new(atomic.Bool))
-}
-
-// firstOfConnection reports whether a request may be the first of its connection that
-// is asked about, and takes note of it.
-func firstOfConnection(ctx context.Context) bool {
-	asked, _ := ctx.Value(connectionKey{}).(*atomic.Bool)
-	return asked == nil || !asked.Swap(true)
 }
 
 // readBody reads at most maxBody bytes, after boundReading; into room where that is

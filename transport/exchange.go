@@ -30,7 +30,8 @@ type exchange struct {
 	reference       string
 	err             error
 	stack           string
-	limit           deadline // of a request with a single response
+	connection      *connection // nil where it is not known
+	limit           deadline    // of a request with a single response
 }
 
 type exchangeKey struct{}

@@ -126,7 +126,8 @@ func (h *Handler) Streams() int64 { return h.streams.count() }
 
 // ServeHTTP runs behind Observe.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	wanted, acceptable := negotiate(r.Header["Accept"])
+	x := exchangeFrom(r.Context())
+	wanted, acceptable := x.connection.negotiate(r.Header["Accept"])
 	mediaType := wanted.mediaType
 	if isUpgrade(r) {
 		if err := h.checkUpgrade(r); err != nil {
@@ -137,11 +138,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	timeout, err := timeoutOf(r.Header, h.timeout)
-	x := exchangeFrom(r.Context())
 	ctx := x.limit.begin(r.Context(), x.began.Add(timeout))
 	defer ctx.end()
 	if r.Method != http.MethodGet {
-		boundReading(ctx, w)
+		boundReading(w, x, ctx.at)
 	}
 	if content := checkContent(r, acceptable, h.maxBody); content != nil {
 		err = content

@@ -54,6 +54,7 @@ func Observe(next http.Handler, o Observer) http.Handler {
 		}
 		rec := &recorder{ResponseWriter: w, exchange: exchange{
 			Context: r.Context(), observer: &o, id: requestID(r.Header), began: time.Now(), protocol: "http",
+			connection: connectionFrom(r.Context()),
 		}}
 		x := &rec.exchange
 		rec.fields().set(requestIDHeader, x.id)
@@ -157,17 +158,17 @@ func (x *exchange) tell(ctx context.Context, level slog.Level, message string, a
 type recorder struct {
 	http.ResponseWriter
 	exchange exchange
-	header   fields
-	status   int // 0 until the header is written
+	room     fields // for its header
+	status   int    // 0 until the header is written
 	bytes    int64
 }
 
 // fields returns the header of the response to be set.
 func (rec *recorder) fields() *fields {
-	if rec.header.Header == nil {
-		rec.header.Header = rec.Header()
+	if rec.room.Header == nil {
+		rec.room.Header = rec.Header()
 	}
-	return &rec.header
+	return &rec.room
 }
 
 func (rec *recorder) WriteHeader(status int) {

@@ -25,11 +25,12 @@ type Registrar struct {
 	Register func(ctx context.Context, account string, documents map[string]string) error
 }
 
-// ServeHTTP runs behind Observe. It answers {"registered": n}.
+// ServeHTTP runs only behind Observe. It answers {"registered": n}.
 func (g Registrar) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), DefaultTimeout)
 	defer cancel()
-	boundReading(ctx, w)
+	until, _ := ctx.Deadline()
+	boundReading(w, exchangeFrom(ctx), until)
 	n, err := g.register(ctx, w, r)
 	if err != nil {
 		refuse(ctx, w, jsonType, nil, challenge(r.Header, err))

@@ -21,9 +21,6 @@ import (
 const (
 	// maxDocumentErrors is how many faults of one document are told.
 	maxDocumentErrors = 20
-	// maxJoined is up to how many bytes of data are copied to be written with what
-	// stands around them: that is less than another write to the network.
-	maxJoined = 64 << 10
 	// maxMessage bounds the message of each, and maxErrors all of them once they
 	// are encoded, so that the answer stays below 1 KiB; in bytes.
 	maxMessage = 300
@@ -46,11 +43,13 @@ type parts struct {
 	later   bool
 	// turn, where set, ends before the first byte is written.
 	turn *tenancy.Turn
+	// gatherer, where set, is the connection, which has no other response meanwhile.
+	gatherer *gatherer
 }
 
-// writeParts writes a response around data as the executor encoded it: what is
-// large is neither parsed nor copied again. errors comes first, as the
-// specification recommends, so that it can't be overlooked.
+// writeParts writes a response around data as the executor encoded it, which is
+// neither parsed nor copied again. errors comes first, as the specification
+// recommends, so that it can't be overlooked.
 func writeParts(w http.ResponseWriter, mediaType string, status int, p parts) {
 	header := fieldsOf(w)
 	p.describe(header)
@@ -60,23 +59,18 @@ func writeParts(w http.ResponseWriter, mediaType string, status int, p parts) {
 		if p.turn != nil {
 			p.turn.End()
 		}
-		writeBody(w, header, status, body...)
+		p.writeBody(w, header, status, body...)
 	}
-	encode := func(body ...[]byte) {
-		if !p.coding.compress(body, func(encoded []byte) {
+	p.coding.lend(func(buffer *bytes.Buffer) {
+		buffer.Grow(len(p.errors) + around)
+		before := p.appendBefore(buffer.AvailableBuffer())
+		behind := p.appendBehind(before)[len(before):]
+		if !p.coding.compress([][]byte{before, p.data, behind}, func(encoded []byte) {
 			header.set("Content-Encoding", p.coding.name)
 			send(encoded)
 		}) {
-			send(body...)
+			send(before, p.data, behind)
 		}
-	}
-	if len(p.data) > maxJoined {
-		encode(p.appendBefore(nil), p.data, p.appendBehind(nil))
-		return
-	}
-	p.coding.lend(func(buffer *bytes.Buffer) {
-		buffer.Grow(p.size())
-		encode(p.appendTo(buffer.AvailableBuffer()))
 	})
 }
 
@@ -87,8 +81,11 @@ func inUTF8(mediaType string) string {
 	return jsonType + "; charset=utf-8"
 }
 
+// around is about how long what stands around errors and data is.
+const around = 512
+
 // size is about how long the response is.
-func (p *parts) size() int { return len(p.errors) + len(p.data) + 512 }
+func (p *parts) size() int { return len(p.errors) + len(p.data) + around }
 
 // appendTo appends the response as JSON.
 func (p *parts) appendTo(b []byte) []byte {
@@ -144,8 +141,13 @@ func (p *parts) describe(header *fields) {
 	}
 }
 
-func writeBody(w http.ResponseWriter, header *fields, status int, body ...[]byte) {
-	header.set("Content-Length", strconv.Itoa(lengthOf(body)))
+func (p *parts) writeBody(w http.ResponseWriter, header *fields, status int, body ...[]byte) {
+	n := lengthOf(body)
+	header.set("Content-Length", strconv.Itoa(n))
+	if p.gatherer != nil && n >= minGathered {
+		p.gatherer.gather()
+		defer p.gatherer.send(w)
+	}
 	w.WriteHeader(status)
 	for _, part := range body {
 		if _, err := w.Write(part); err != nil {
@@ -258,6 +260,7 @@ func encodeErrors(list any) []byte {
 func (h *handler) writeResponse(ctx context.Context, w http.ResponseWriter, r *http.Request, mediaType string, status int, request *tenancy.Request, response *graphql.Response) {
 	p := partsOf(request, response, bookmark(ctx, request))
 	p.turn, p.coding = request.Turn, h.compressor.choose(r.Header["Accept-Encoding"])
+	p.gatherer = exchangeFrom(ctx).connection.gathererOf(r)
 	if r.Method == http.MethodGet && p.errors == nil && p.bookmark != "" {
 		p.etag = etagOf(p.bookmark, p.data)
 		if noneMatches(r.Header.Values("If-None-Match"), p.etag) {

@@ -2,6 +2,9 @@ package transport
 
 import (
 	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
 	"testing"
 
 	"gatehouse/tenancy"
@@ -17,6 +20,23 @@ func TestCostIsEncodedAsItsTagsSay(t *testing.T) {
 		}
 		if got := string(appendCost(nil, &c)); got != string(want) {
 			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+// Whoever adds to a field, as CORS does to Vary, leaves the others alone.
+func TestFieldsAreApart(t *testing.T) {
+	t.Parallel()
+	f := &fields{Header: http.Header{}}
+	for i := range len(f.room) + 2 {
+		f.set(strconv.Itoa(i), "value")
+	}
+	for i := range len(f.room) + 2 {
+		f.Header.Add(strconv.Itoa(i), "more")
+	}
+	for name, values := range f.Header {
+		if !slices.Equal(values, []string{"value", "more"}) {
+			t.Errorf("%s has %q", name, values)
 		}
 	}
 }
