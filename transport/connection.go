@@ -42,10 +42,22 @@ func connectionFrom(ctx context.Context) *connection {
 // about, and takes note of it.
 func (c *connection) first() bool { return c == nil || !c.used.Swap(true) }
 
-// gathererOf returns what can gather the response to a request of the connection, nil
-// where nothing can or the connection has other responses at the same time.
-func (c *connection) gathererOf(r *http.Request) *gatherer {
-	if c == nil || r.ProtoMajor != 1 {
+// gathererOf returns what can gather the response that w writes to a request of the
+// connection; nil where nothing can, the connection has other responses at the same
+// time, or w is not net/http's own, in whatever wraps it: then another goroutine may
+// write it, as that of http.TimeoutHandler does.
+func (c *connection) gathererOf(w http.ResponseWriter, r *http.Request) *gatherer {
+	if c == nil || c.gatherer == nil || r.ProtoMajor != 1 {
+		return nil
+	}
+	for {
+		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			break
+		}
+		w = wrapper.Unwrap()
+	}
+	if _, ok := w.(http.Hijacker); !ok {
 		return nil
 	}
 	return c.gatherer

@@ -91,19 +91,26 @@ func TestWhatGathers(t *testing.T) {
 	g := &gatherer{}
 	plain, secure := connectionFrom(Connected(t.Context(), g)), connectionFrom(Connected(t.Context(), tls.Server(g, &tls.Config{})))
 	var unknown *connection
+	own := struct {
+		http.ResponseWriter
+		http.Hijacker
+	}{}
 	for i, test := range []struct {
 		connection *connection
+		w          http.ResponseWriter
 		major      int
 		gathers    bool
 	}{
-		{plain, 1, true},
-		{plain, 2, false},
-		{secure, 1, false},
-		{secure, 2, false},
-		{unknown, 1, false},
-		{connectionFrom(Connected(t.Context(), &net.TCPConn{})), 1, false},
+		{plain, own, 1, true},
+		{plain, &recorder{ResponseWriter: &recorder{ResponseWriter: own}}, 1, true},
+		{plain, &recorder{ResponseWriter: httptest.NewRecorder()}, 1, false},
+		{plain, own, 2, false},
+		{secure, own, 1, false},
+		{secure, own, 2, false},
+		{unknown, own, 1, false},
+		{connectionFrom(Connected(t.Context(), &net.TCPConn{})), own, 1, false},
 	} {
-		if got := test.connection.gathererOf(&http.Request{ProtoMajor: test.major}); (got == g) != test.gathers || got != nil && got != g {
+		if got := test.connection.gathererOf(test.w, &http.Request{ProtoMajor: test.major}); (got == g) != test.gathers || got != nil && got != g {
 			t.Errorf("case %d: %t", i, !test.gathers)
 		}
 	}

@@ -42,23 +42,32 @@ func (l *listener) Accept() (net.Conn, error) {
 	return c, err
 }
 
-// gatherer is a connection that holds back what Write is given between gather and
-// send. All three are for one goroutine, the one that answers a request: that leaves
-// out TLS, which writes alerts from whichever goroutine reads or closes, and HTTP/2.
+// gatherer is a connection that holds back what is written while gather runs, which
+// is for the one goroutine that answers a request: that leaves out TLS, which writes
+// alerts from whichever goroutine reads or closes, and HTTP/2.
 type gatherer struct {
 	*net.TCPConn
 	rooms *sync.Pool
 	room  *room // nil where nothing is held back
 }
 
-// gather begins to hold back.
-func (g *gatherer) gather() {
+// gather calls write, which writes a response to w, and sends it at once. After an
+// error nobody knows how much of it the client has, so that nothing may follow: the
+// connection is closed. Where write panics, what is held back is dropped.
+func (g *gatherer) gather(w http.ResponseWriter, write func()) error {
 	g.room = g.rooms.Get().(*room)
 	g.room.used = 0
+	defer func() {
+		g.rooms.Put(g.room)
+		g.room = nil
+	}()
+	write()
+	_ = http.NewResponseController(w).Flush() // net/http's buffer, into the room
+	return g.sendHeld()
 }
 
 // Write implements net.Conn. What is held back succeeds; that it could not be sent
-// is an error of a later Write.
+// is an error of a later Write, and of gather.
 func (g *gatherer) Write(b []byte) (int, error) {
 	r := g.room
 	if r == nil {
@@ -74,8 +83,7 @@ func (g *gatherer) Write(b []byte) (int, error) {
 	return g.TCPConn.Write(b)
 }
 
-// sendHeld sends what is held back. Where that fails nobody knows how much the client
-// has, so that nothing may follow on this connection.
+// sendHeld sends what is held back.
 func (g *gatherer) sendHeld() error {
 	held := g.room.bytes[:g.room.used]
 	g.room.used = 0
@@ -87,12 +95,4 @@ func (g *gatherer) sendHeld() error {
 		_ = g.Close()
 	}
 	return err
-}
-
-// send sends what was held back, and what w still has of its response.
-func (g *gatherer) send(w http.ResponseWriter) {
-	_ = http.NewResponseController(w).Flush() // net/http's buffer, into the room
-	_ = g.sendHeld()                          // or else the connection is closed
-	g.rooms.Put(g.room)
-	g.room = nil
 }

@@ -5,13 +5,16 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
+	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -110,7 +113,9 @@ func TestAGatheredResponseIsNotLostInSilence(t *testing.T) {
 	t.Parallel()
 	const late = 100 * time.Millisecond
 	endpoint := newServer(t, nil).handler
+	var asked atomic.Int64
 	s := gathering(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
 		time.Sleep(2 * late)
 		endpoint.ServeHTTP(w, r)
 	}), func(s *httptest.Server) {
@@ -126,6 +131,46 @@ func TestAGatheredResponseIsNotLostInSilence(t *testing.T) {
 		}
 		if err == nil || ctx.Err() != nil {
 			t.Errorf("%d bytes: %v", n, err)
+		}
+	}
+	// Nor is a request served that was sent behind it.
+	c, err := net.Dial("tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	asked.Store(0)
+	for range 2 {
+		if err := asksLong(ctx, t, s.URL, 10_000).Write(c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = c.SetReadDeadline(time.Now().Add(20 * late))
+	if came, err := io.ReadAll(c); len(came) > 0 || errors.Is(err, os.ErrDeadlineExceeded) || asked.Load() != 1 {
+		t.Errorf("%d requests were served, %d bytes came, %v", asked.Load(), len(came), err)
+	}
+}
+
+// A handler that another goroutine runs writes to a buffer of its own.
+func TestWhatATimeoutHandlerAnswers(t *testing.T) {
+	t.Parallel()
+	const limit = 5 * time.Millisecond
+	s := gathering(t, http.TimeoutHandler(newServer(t, nil).handler, limit, "too late"), (*httptest.Server).Start)
+	for range 60 {
+		response, err := s.Client().Do(asksLong(t.Context(), t, s.URL, 10_000))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if response.StatusCode == http.StatusOK {
+			if got := lengthOfLong(t, response); got != 10_000 {
+				t.Fatalf("%d bytes came", got)
+			}
+			continue
+		}
+		body, err := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		if err != nil || response.StatusCode != http.StatusServiceUnavailable || string(body) != "too late" {
+			t.Fatalf("%d, %v: %.100s", response.StatusCode, err, body)
 		}
 	}
 }

@@ -144,15 +144,20 @@ func (p *parts) describe(header *fields) {
 func (p *parts) writeBody(w http.ResponseWriter, header *fields, status int, body ...[]byte) {
 	n := lengthOf(body)
 	header.set("Content-Length", strconv.Itoa(n))
-	if p.gatherer != nil && n >= minGathered {
-		p.gatherer.gather()
-		defer p.gatherer.send(w)
-	}
-	w.WriteHeader(status)
-	for _, part := range body {
-		if _, err := w.Write(part); err != nil {
-			return // the client has left
+	write := func() {
+		w.WriteHeader(status)
+		for _, part := range body {
+			if _, err := w.Write(part); err != nil {
+				return // the client has left
+			}
 		}
+	}
+	if p.gatherer == nil || n < minGathered {
+		write()
+		return
+	}
+	if err := p.gatherer.gather(w, write); err != nil {
+		panic(http.ErrAbortHandler) // net/http would go on with the next request
 	}
 }
 
@@ -260,7 +265,7 @@ func encodeErrors(list any) []byte {
 func (h *handler) writeResponse(ctx context.Context, w http.ResponseWriter, r *http.Request, mediaType string, status int, request *tenancy.Request, response *graphql.Response) {
 	p := partsOf(request, response, bookmark(ctx, request))
 	p.turn, p.coding = request.Turn, h.compressor.choose(r.Header["Accept-Encoding"])
-	p.gatherer = exchangeFrom(ctx).connection.gathererOf(r)
+	p.gatherer = exchangeFrom(ctx).connection.gathererOf(w, r)
 	if r.Method == http.MethodGet && p.errors == nil && p.bookmark != "" {
 		p.etag = etagOf(p.bookmark, p.data)
 		if noneMatches(r.Header.Values("If-None-Match"), p.etag) {
