@@ -51,8 +51,8 @@ func announcesJSON(header http.Header) bool {
 }
 
 // boundReading ends at a time what reads from the connection, which a context alone
-// doesn't do: readBody, and net/http, which takes in the body of a
-// refused request before it sends the answer. A server whose own ReadTimeout is no
+// doesn't do: readBody, and net/http, which takes in the body of a refused request
+// before it sends the answer. A server whose own ReadTimeout is no
 // longer has done so already, but for the first request of a connection, whose time
 // net/http counts from when that was opened.
 func boundReading(w http.ResponseWriter, x *exchange, deadline time.Time) {

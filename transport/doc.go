@@ -9,6 +9,9 @@
 // refused first, and nobody's body is read before they are admitted. A body that
 // the read cache knows to the byte is not decoded again (docs/adr/0037).
 //
+// A server of it has NewListener and Connected: without them all is the same, but
+// for a system call and a deadline more (docs/adr/0043 and 0045).
+//
 // # Status codes
 //
 // What is wrong with the request itself has the same status in both media types:

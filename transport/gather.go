@@ -52,8 +52,8 @@ type gatherer struct {
 }
 
 // gather calls write, which writes a response to w, and sends it at once. After an
-// error nobody knows how much of it the client has, so that nothing may follow: the
-// connection is closed. Where write panics, what is held back is dropped.
+// error nobody knows how much of it the client has: whoever calls it has to see to it
+// that nothing follows. Where write panics, what is held back is dropped.
 func (g *gatherer) gather(w http.ResponseWriter, write func()) error {
 	g.room = g.rooms.Get().(*room)
 	g.room.used = 0
@@ -91,8 +91,5 @@ func (g *gatherer) sendHeld() error {
 		return nil
 	}
 	_, err := g.TCPConn.Write(held)
-	if err != nil {
-		_ = g.Close()
-	}
 	return err
 }

@@ -157,7 +157,7 @@ func (p *parts) writeBody(w http.ResponseWriter, header *fields, status int, bod
 		return
 	}
 	if err := p.gatherer.gather(w, write); err != nil {
-		panic(http.ErrAbortHandler) // net/http would go on with the next request
+		panic(http.ErrAbortHandler) // net/http knows of no error, and would go on with the next request
 	}
 }
 
